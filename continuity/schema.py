@@ -1,0 +1,199 @@
+"""The canonical tables: which columns exist, what they hold, and how a frame is brought to that form.
+
+Every source is mapped onto these tables and everything after the sources may rely on them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import polars as pl
+
+from continuity import vocabulary as v
+from continuity.errors import InputError, listing
+
+Kind = Literal["id", "datetime", "date", "word", "text", "integer", "number", "boolean", "texts"]
+TableName = Literal["visits", "patients", "providers"]
+
+_DTYPES: Final[Mapping[Kind, pl.DataType]] = {
+    "date": pl.Date(),
+    "word": pl.String(),
+    "text": pl.String(),
+    "integer": pl.Int64(),
+    "number": pl.Float64(),
+    "boolean": pl.Boolean(),
+    "texts": pl.List(pl.String()),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column.
+
+    Parameters
+    ----------
+    kind : str
+        What the column holds. ``id`` is text or a whole number, kept as it came; ``datetime`` keeps its time zone where
+        it has one; ``word`` is one of `words`.
+    required : bool
+        Whether a frame without the column is refused.
+    words : tuple of str
+        The allowed words of a ``word`` column.
+    """
+
+    kind: Kind
+    required: bool = False
+    words: tuple[str, ...] = field(default=())
+
+    def accepts(self, dtype: pl.DataType) -> bool:
+        """Tell whether a column of this dtype already has the canonical form."""
+        if self.kind == "id":
+            return dtype == pl.String or dtype.is_integer()
+        if self.kind == "datetime":
+            return isinstance(dtype, pl.Datetime)
+        return dtype == _DTYPES[self.kind]
+
+
+def _word(kind: object) -> Column:
+    return Column("word", words=v.words(kind))
+
+
+VISITS: Final[Mapping[str, Column]] = {
+    "patient_id": Column("id", required=True),
+    "visit_at": Column("datetime", required=True),
+    "provider_id": Column("id", required=True),
+    "visit_id": Column("id"),
+    "provider_role": _word(v.Role),
+    "team_id": Column("id"),
+    "unit_id": Column("id"),
+    "area_code": Column("id"),
+    "contact_mode": _word(v.ContactMode),
+    "urgency": _word(v.Urgency),
+    "care_type": Column("text"),
+    "reason_codes": Column("texts"),
+    "contacted_at": Column("datetime"),
+    "assessed_at": Column("datetime"),
+}
+
+PATIENTS: Final[Mapping[str, Column]] = {
+    "patient_id": Column("id", required=True),
+    "birth_year": Column("integer"),
+    "sex": _word(v.Sex),
+    "language": Column("text"),
+    "unit_id": Column("id"),
+    "area_code": Column("id"),
+    "household_id": Column("id"),
+    "listed_provider_id": Column("id"),
+    "listed_from": Column("date"),
+    "is_chronic": Column("boolean"),
+    "n_chronic": Column("integer"),
+    "workload": Column("number"),
+    "enrolled_from": Column("date"),
+    "enrolled_to": Column("date"),
+}
+
+PROVIDERS: Final[Mapping[str, Column]] = {
+    "provider_id": Column("id", required=True),
+    "role": _word(v.Role),
+    "team_id": Column("id"),
+    "unit_id": Column("id"),
+    "fte": Column("number"),
+    "languages": Column("texts"),
+    "active_from": Column("date"),
+    "active_to": Column("date"),
+    "accepts_new": Column("boolean"),
+}
+
+TABLES: Final[Mapping[TableName, Mapping[str, Column]]] = {
+    "visits": VISITS,
+    "patients": PATIENTS,
+    "providers": PROVIDERS,
+}
+
+
+def conform(frame: pl.LazyFrame, table: TableName, *, where: str = "the frame") -> pl.LazyFrame:
+    """Bring a typed frame to the canonical form of a table: its columns only, in their order and dtypes.
+
+    Text that must be parsed (dates and numbers of a CSV) is the sources' work; here columns already have a type.
+
+    Parameters
+    ----------
+    frame : polars.LazyFrame
+        Columns by their canonical names; further columns are left out.
+    table : {"visits", "patients", "providers"}
+    where : str
+        Names the input in an error.
+
+    Returns
+    -------
+    polars.LazyFrame
+        Lazy; only the schema of `frame` is resolved. Id columns keep their dtype; text ids that are blank become null.
+
+    Raises
+    ------
+    InputError
+        A required column is missing, or a column has a dtype that cannot hold what the contract asks.
+
+    Examples
+    --------
+    >>> frame = pl.LazyFrame({"provider_id": ["A", " "], "role": ["doctor", "nurse"], "shoe_size": [41, 42]})
+    >>> conform(frame, "providers").collect()["provider_id"].to_list()
+    ['A', None]
+    """
+    schema = frame.collect_schema()
+    columns = TABLES[table]
+    missing = [name for name, column in columns.items() if column.required and name not in schema]
+    if missing:
+        raise InputError.missing_columns(missing, list(schema.names()), where)
+    return frame.select(
+        _canonical(name, column, schema[name], where) for name, column in columns.items() if name in schema
+    )
+
+
+def _canonical(name: str, column: Column, dtype: pl.DataType, where: str) -> pl.Expr:
+    expr = pl.col(name)
+    if column.kind == "id":
+        return _canonical_id(expr, dtype, name, where)
+    if column.accepts(dtype):
+        return expr
+    if dtype == pl.Null:
+        return expr.cast(pl.Datetime("us") if column.kind == "datetime" else _DTYPES[column.kind])
+    if column.kind == "datetime" and dtype == pl.Date:
+        return expr.cast(pl.Datetime("us"))
+    if column.kind == "date" and isinstance(dtype, pl.Datetime):
+        return expr.dt.date()
+    if _is_category(dtype) and column.kind in ("word", "text"):
+        return expr.cast(pl.String)
+    if column.kind in ("integer", "number") and dtype.is_numeric() and not (column.kind == "integer" and dtype.is_float()):
+        return expr.cast(_DTYPES[column.kind])
+    if column.kind == "integer" and dtype.is_float():  # pandas keeps whole numbers with gaps as floats
+        return expr.cast(pl.Int64, strict=False)
+    raise InputError(
+        f"Column '{name}' of {where} has the type {dtype}.",
+        allowed=f"Allowed: {_allowed(column)}.",
+        next_step="Convert the column, or map another one with --columns.",
+    )
+
+
+def _canonical_id(expr: pl.Expr, dtype: pl.DataType, name: str, where: str) -> pl.Expr:
+    if dtype == pl.Null or _is_category(dtype):
+        expr, dtype = expr.cast(pl.String), pl.String()
+    if dtype == pl.String:
+        return pl.when(expr.str.strip_chars() != "").then(expr).alias(name)
+    if dtype.is_integer():
+        return expr
+    raise InputError(
+        f"Column '{name}' of {where} has the type {dtype}.",
+        allowed="Ids must be text or whole numbers: other types lose digits.",
+        next_step="Write the ids as text and try again.",
+    )
+
+
+def _is_category(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, pl.Categorical | pl.Enum)
+
+
+def _allowed(column: Column) -> str:
+    if column.words:
+        return listing(column.words)
+    return {"datetime": "dates or datetimes", "texts": "a list of texts"}.get(column.kind, f"{column.kind}s")
