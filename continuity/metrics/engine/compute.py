@@ -1,0 +1,199 @@
+"""Indices per patient and window, from visits to the finished table."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Unpack
+
+import polars as pl
+
+from continuity import edge
+from continuity.errors import UsageError
+from continuity.metrics.engine import prepare, symbols
+from continuity.metrics.engine import windows as w
+from continuity.metrics.engine.registry import Index, index
+from continuity.metrics.engine.rules import RuleOptions, Rules
+from continuity.metrics.engine.statistics import LISTED, SCENARIOS, Scenario, resolve, statistics
+from continuity.schema import conform
+from continuity.vocabulary import OutputFormat, words
+
+
+_LEADING = ("patient_id", "window_start", "window_end", "n_visits", "n_providers")
+
+
+def compute(
+    visits: Any,
+    indices: str | Iterable[str],
+    *,
+    window: w.WindowLike | Sequence[w.WindowLike] | None = None,
+    every: str | None = None,
+    period: str | None = None,
+    patients: Any = None,
+    providers: Any = None,
+    preset: str | None = None,
+    format: OutputFormat = "wide",  # noqa: A002 # the word that the command line uses too
+    **rules: Unpack[RuleOptions],
+) -> Any:
+    """Give continuity indices, one row per patient and window.
+
+    Parameters
+    ----------
+    visits : frame
+        Canonical visits: patient_id, visit_at, provider_id and what the rules need. Polars (lazy or eager), pandas,
+        pyarrow or a DuckDB relation.
+    indices : str or iterable of str
+        Keys of `continuity.catalogue`, such as ``["upc", "coc", "secon"]``.
+    window : tuple of two moments, or a sequence of such tuples, optional
+        Half-open windows in local time; ``("2025-01-01", "2026-01-01")`` is the year 2025. Without one, the window
+        is the days from the first to the last visit that counts.
+    every, period : str, optional
+        Rolling windows inside `window`, as Polars durations: ``every="1mo", period="12mo"``.
+    patients : frame, optional
+        Canonical patients; needed by indices about the listed provider.
+    providers : frame, optional
+        Canonical providers; needed when the visits do not hold the role, team or unit that a rule asks for.
+    preset : str, optional
+        A named bundle of rules; rules given here override it.
+    format : {"wide", "long"}
+        One column per index, or one row per index with its own reason.
+    **rules
+        The rules of `continuity.Rules`: level, unknown_provider, unknown_codes, same_day, tie_order, min_visits
+        (default 3), role, contact_mode, urgency, care_type.
+
+    Returns
+    -------
+    frame of the kind of `visits`
+        Lazy in, lazy out. Sorted by patient_id and window_start. Wide: patient_id, window_start, window_end,
+        n_visits (Int64, the visits that count), n_providers (Int64), one Float64 column per key (null where
+        undefined; with ``unknown_provider="bounds"`` ``<key>_low`` and ``<key>_high``), undefined_reason where every
+        index of the row is null. Long: one row per index with index, value (or value_low, value_high) and
+        undefined_reason. Patients without any visit in the window have no row.
+
+    Raises
+    ------
+    UsageError
+        An index, rule, preset or window that does not exist.
+    InputError
+        A column that the canonical form or a rule needs is missing.
+
+    Notes
+    -----
+    An index is null with the reason ``no_visits`` when no visit counts, ``below_min_visits`` below the minimum asked
+    for, and the reason of its own where the mathematics gives no value.
+
+    References
+    ----------
+    Each index names its source: ``continuity.index(key).source``.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> import continuity as ct
+    >>> visits = pl.DataFrame({
+    ...     "patient_id": ["P1"] * 3 + ["P2"],
+    ...     "provider_id": ["A", "A", "B", "A"],
+    ...     "visit_at": ["2025-01-05", "2025-02-05", "2025-03-05", "2025-01-09"],
+    ... }).with_columns(pl.col("visit_at").str.to_datetime())
+    >>> ct.compute(visits, ["coc", "secon"], min_visits=2).select("patient_id", "coc", "secon", "undefined_reason")
+    shape: (2, 4)
+    ┌────────────┬──────────┬───────┬──────────────────┐
+    │ patient_id ┆ coc      ┆ secon ┆ undefined_reason │
+    │ ---        ┆ ---      ┆ ---   ┆ ---              │
+    │ str        ┆ f64      ┆ f64   ┆ str              │
+    ╞════════════╪══════════╪═══════╪══════════════════╡
+    │ P1         ┆ 0.333333 ┆ 0.5   ┆ null             │
+    │ P2         ┆ null     ┆ null  ┆ below_min_visits │
+    └────────────┴──────────┴───────┴──────────────────┘
+    """
+    chosen = [index(key) for key in ([indices] if isinstance(indices, str) else dict.fromkeys(indices))]
+    if not chosen:
+        raise UsageError("No index was asked for.", next_step="Name at least one, such as coc.")
+    if format not in words(OutputFormat):
+        raise UsageError.unknown_choice("format", format, words(OutputFormat))
+    asked, spans = Rules.of(preset, **rules), w.windows(window, every, period)
+    lazy, restore = edge.lazily(visits)
+    sources = prepare.Sources(
+        conform(lazy, "visits", where="visits"),
+        _table(patients, "patients"),
+        _table(providers, "providers"),
+    )
+    return restore(indices_of(sources, chosen, asked, spans, format))
+
+
+def _table(frame: Any, name: Any) -> pl.LazyFrame | None:
+    return None if frame is None else conform(edge.lazily(frame)[0], name, where=name)
+
+
+def indices_of(
+    sources: prepare.Sources,
+    chosen: Sequence[Index],
+    rules: Rules,
+    spans: Sequence[w.Window] | None,
+    output: OutputFormat = "wide",
+) -> pl.LazyFrame:
+    """Give the table of `compute` from canonical lazy frames and parsed choices."""
+    needs = frozenset[str]().union(*(entry.needs for entry in chosen))
+    visits = prepare.prepared(sources, rules, spans, with_listed=bool(needs & LISTED))
+    table = statistics(visits, needs, rules)
+    counted = frozenset(table.collect_schema().names())
+    scenarios = SCENARIOS[rules.unknown_provider]
+    for scenario in scenarios:
+        table = table.with_columns(**resolve(scenario, counted))
+        table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
+    table = _with_windows(table, visits, spans).sort("patient_id", "window_start")
+    return _wide(table, chosen, scenarios) if output == "wide" else _long(table, chosen, scenarios)
+
+
+def _evaluated(entry: Index, rules: Rules, scenario: Scenario) -> tuple[pl.Expr, pl.Expr]:
+    """Give the value of an index, null where it is undefined, and the reason why it is."""
+    n = symbols.N
+    reason = pl.when(n == 0).then(pl.lit("no_visits")).when(n < rules.min_visits).then(pl.lit("below_min_visits"))
+    for condition, code in entry.undefined:
+        reason = reason.when(condition).then(pl.lit(code))
+    why = reason.otherwise(None)
+    value = pl.when(why.is_null()).then(entry.value.cast(pl.Float64))
+    return value.alias(_column(entry, scenario)), why.alias(_column(entry, "reason"))
+
+
+def _column(entry: Index, part: str) -> str:
+    return f"{entry.key}@{part}"
+
+
+def _values(entry: Index, scenarios: Sequence[Scenario], name: str) -> list[pl.Expr]:
+    """Give the value of an index, or its least and greatest where the unknown visits leave it open."""
+    values = [pl.col(_column(entry, scenario)) for scenario in scenarios]
+    if len(values) == 1:
+        return [values[0].alias(name)]
+    return [pl.min_horizontal(values).alias(f"{name}_low"), pl.max_horizontal(values).alias(f"{name}_high")]
+
+
+def _with_windows(table: pl.LazyFrame, visits: pl.LazyFrame, spans: Sequence[w.Window] | None) -> pl.LazyFrame:
+    if spans is not None:
+        return table.join(w.as_frame(spans), on="window_id", how="left")
+    local = pl.col("local")
+    whole = visits.select(
+        window_start=local.min().dt.truncate("1d").cast(pl.Datetime("us")),
+        window_end=local.max().dt.truncate("1d").dt.offset_by("1d").cast(pl.Datetime("us")),
+    )
+    return table.join(whole, how="cross")
+
+
+def _wide(table: pl.LazyFrame, chosen: Sequence[Index], scenarios: Sequence[Scenario]) -> pl.LazyFrame:
+    reasons = [pl.col(_column(entry, "reason")) for entry in chosen]
+    every_null = pl.all_horizontal(reason.is_not_null() for reason in reasons)
+    return table.select(
+        *_LEADING,
+        *[value for entry in chosen for value in _values(entry, scenarios, entry.key)],
+        undefined_reason=pl.when(every_null).then(pl.coalesce(reasons)),
+    )
+
+
+def _long(table: pl.LazyFrame, chosen: Sequence[Index], scenarios: Sequence[Scenario]) -> pl.LazyFrame:
+    parts = [
+        table.select(
+            *_LEADING,
+            pl.lit(entry.key).alias("index"),
+            *_values(entry, scenarios, "value"),
+            pl.col(_column(entry, "reason")).alias("undefined_reason"),
+        )
+        for entry in chosen
+    ]
+    return pl.concat(parts).sort("patient_id", "window_start", "index")

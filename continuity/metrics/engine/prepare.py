@@ -1,0 +1,152 @@
+"""The visits that count: filters, window, level, same-day rule, and whether the listed provider was seen.
+
+The steps are functions from a lazy frame to a lazy frame, applied in the order of `STEPS`; `attrition` counts after
+each of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from continuity.errors import InputError
+from continuity.metrics.engine import windows as w
+from continuity.metrics.engine.rules import FILTER_COLUMNS, Rules
+
+KEYS = ("patient_id", "window_id")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The canonical tables that a computation reads."""
+
+    visits: pl.LazyFrame
+    patients: pl.LazyFrame | None = None
+    providers: pl.LazyFrame | None = None
+
+
+def base(sources: Sources, rules: Rules, *, with_listed: bool = False) -> pl.LazyFrame:
+    """Give the visits with what the rules need: actor (whose continuity), local time, filter columns, listed flags."""
+    names = set(sources.visits.collect_schema().names())
+    visits = sources.visits
+    if rules.role and "provider_role" not in names:
+        visits = visits.join(_of_providers(sources, "role", "role"), on="provider_id", how="left").rename(
+            {"role": "provider_role"}
+        )
+    for rule, column in FILTER_COLUMNS.items():
+        if getattr(rules, rule) and column not in visits.collect_schema():
+            raise InputError.missing_columns([column], sorted(names), f"the visits, and the filter {rule} needs it")
+    visits = visits.with_columns(local=pl.col("visit_at").dt.replace_time_zone(None), provider_id=_known(rules, visits))
+    visits = (
+        visits.with_columns(actor=pl.col("provider_id"))
+        if rules.level == "provider"
+        else _at_level(visits, sources, rules)
+    )
+    return _with_listed(visits, sources, rules) if with_listed else visits
+
+
+def _known(rules: Rules, visits: pl.LazyFrame) -> pl.Expr:
+    provider = pl.col("provider_id")
+    if not rules.unknown_codes:
+        return provider
+    codes = [str(code) for code in rules.unknown_codes]
+    return pl.when(~provider.cast(pl.String).is_in(codes)).then(provider)
+
+
+def _at_level(visits: pl.LazyFrame, sources: Sources, rules: Rules) -> pl.LazyFrame:
+    column = f"{rules.level}_id"
+    if column in visits.collect_schema():
+        return visits.with_columns(actor=pl.col(column))
+    members = _of_providers(sources, column, f"level {rules.level}").rename({column: "actor"})
+    return visits.join(members, on="provider_id", how="left")
+
+
+def _of_providers(sources: Sources, column: str, why: str) -> pl.LazyFrame:
+    if sources.providers is None or column not in sources.providers.collect_schema():
+        raise InputError(
+            f"Neither the visits nor the providers say the {column} of a provider, and {why} needs it.",
+            allowed=f"Allowed: a column of that name in the visits, or {column} in a table of providers.",
+            next_step="Map the column with --columns, or give --providers FILE.",
+        )
+    return sources.providers.select("provider_id", column).unique("provider_id", keep="any")
+
+
+def _with_listed(visits: pl.LazyFrame, sources: Sources, rules: Rules) -> pl.LazyFrame:
+    patients = sources.patients
+    if patients is None or "listed_provider_id" not in patients.collect_schema():
+        raise InputError(
+            "No table of patients says with whom a patient is listed.",
+            allowed="Needed: patients with the column listed_provider_id.",
+            next_step="Give --patients FILE (in Python: patients=frame).",
+        )
+    wanted = [name for name in ("listed_provider_id", "listed_from") if name in patients.collect_schema()]
+    lists = patients.select("patient_id", *wanted).unique("patient_id", keep="any")
+    listed_actor = pl.col("listed_provider_id")
+    if rules.level != "provider":
+        members = _of_providers(sources, f"{rules.level}_id", f"level {rules.level}")
+        lists = lists.join(members, left_on="listed_provider_id", right_on="provider_id", how="left")
+        listed_actor = pl.col(f"{rules.level}_id")
+    lists = lists.with_columns(listed_actor=listed_actor).select("patient_id", "listed_actor", *wanted[1:])
+    listed = pl.col("listed_actor").is_not_null()
+    if "listed_from" in wanted:  # a list that starts later says nothing about an earlier visit
+        listed &= (pl.col("local").dt.date() >= pl.col("listed_from")).fill_null(value=True)
+    to_listed = (pl.col("actor") == pl.col("listed_actor")).fill_null(value=False)
+    return visits.join(lists, on="patient_id", how="left").with_columns(
+        while_listed=listed, to_listed=listed & to_listed
+    )
+
+
+def filtered(visits: pl.LazyFrame, rule: str, rules: Rules) -> pl.LazyFrame:
+    """Keep the visits of the kinds that one filter names."""
+    chosen = getattr(rules, rule)
+    return visits.filter(pl.col(FILTER_COLUMNS[rule]).is_in(list(chosen))) if chosen else visits
+
+
+def windowed(visits: pl.LazyFrame, chosen: Sequence[w.Window] | None) -> pl.LazyFrame:
+    """Keep the visits of the windows; without windows all visits are in one."""
+    return visits.with_columns(window_id=pl.lit(0, pl.Int64)) if chosen is None else w.assign(visits, chosen)
+
+
+def merged_days(visits: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
+    """Apply the same-day rule; the visit that stays is the first in time, then the smallest id, never the first row."""
+    if rules.same_day == "keep_all":
+        return visits
+    day = pl.col("local").dt.date().alias("day")
+    keys: list[pl.Expr | str] = [*KEYS, day]
+    if rules.same_day == "patient_provider_day":
+        # An unknown person has no name to merge by; the team or unit, where it is the actor, still has one.
+        keys += [pl.col("provider_id").alias("person"), _actor_of_the_unknown()]
+    ranked = visits.with_columns(unknown=pl.col("actor").is_null())
+    order = ["unknown", "visit_at", "provider_id", "actor"]
+    names = [name for name in visits.collect_schema().names() if name not in KEYS]
+    return ranked.group_by(keys).agg(pl.col(names).sort_by(order).first())
+
+
+def _actor_of_the_unknown() -> pl.Expr:
+    return pl.when(pl.col("provider_id").is_null()).then(pl.col("actor")).alias("actor_of_unknown")
+
+
+def prepared(
+    sources: Sources, rules: Rules, chosen: Sequence[w.Window] | None, *, with_listed: bool = False
+) -> pl.LazyFrame:
+    """Give the visits that count, one row per visit and window.
+
+    Returns
+    -------
+    polars.LazyFrame
+        patient_id, window_id, actor (null: unknown), visit_at, local, visit_id where the tie order needs it, and
+        while_listed, to_listed where asked for.
+    """
+    visits = base(sources, rules, with_listed=with_listed)
+    for rule in FILTER_COLUMNS:
+        visits = filtered(visits, rule, rules)
+    visits = windowed(visits, chosen)
+    extra = ["while_listed", "to_listed"] if with_listed else []
+    if rules.tie_order == "visit_id":
+        if "visit_id" not in visits.collect_schema():
+            raise InputError.missing_columns(
+                ["visit_id"], visits.collect_schema().names(), "the visits (tie_order needs it)"
+            )
+        extra.append("visit_id")
+    kept = visits.select(*KEYS, "actor", "provider_id", "visit_at", "local", *extra)
+    return merged_days(kept, rules).select(*KEYS, "actor", "visit_at", "local", *extra)

@@ -1,0 +1,23 @@
+"""The sufficient statistics of one patient in one window, named as the papers name them.
+
+An index is a Polars expression over these; the engine computes only those that the chosen indices use.
+"""
+
+from typing import Final
+
+import polars as pl
+
+N: Final = pl.col("n_visits")
+"""Visits."""
+k: Final = pl.col("n_providers")
+"""Distinct providers seen."""
+m: Final = pl.col("n_usual")
+"""Visits to the provider seen most."""
+sum_n2: Final = pl.col("sum_squares")
+"""Sum over providers of the squared number of visits."""
+same_pairs: Final = pl.col("same_pairs")
+"""Successive visits to the same provider; an expectation where visits share a moment."""
+n_listed: Final = pl.col("n_listed")
+"""Visits to the listed provider."""
+n_while_listed: Final = pl.col("n_while_listed")
+"""Visits made while the patient had a listed provider."""
