@@ -42,7 +42,7 @@ def lazily(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
 
 
 def _foreign(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
-    import narwhals as nw  # noqa: PLC0415 # loaded only when a frame of another library comes in
+    import narwhals as nw  # loaded only when a frame of another library comes in
 
     try:
         native = nw.from_native(frame)
@@ -60,7 +60,7 @@ def _foreign(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
     if backend.is_pyarrow():
         return lazy, lambda result: result.collect().to_arrow()
     if backend.is_duckdb():
-        import duckdb  # noqa: PLC0415 # the user's relation proves that it is installed
+        import duckdb  # the user's relation proves that it is installed
 
         return lazy, lambda result: duckdb.from_arrow(result.collect().to_arrow())
     raise InputError(

@@ -16,6 +16,7 @@ Kind = Literal["id", "datetime", "date", "word", "text", "integer", "number", "b
 TableName = Literal["visits", "patients", "providers"]
 
 _DTYPES: Final[Mapping[Kind, pl.DataType]] = {
+    "datetime": pl.Datetime("us"),
     "date": pl.Date(),
     "word": pl.String(),
     "text": pl.String(),
@@ -151,28 +152,34 @@ def conform(frame: pl.LazyFrame, table: TableName, *, where: str = "the frame") 
 
 
 def _canonical(name: str, column: Column, dtype: pl.DataType, where: str) -> pl.Expr:
-    expr = pl.col(name)
     if column.kind == "id":
-        return _canonical_id(expr, dtype, name, where)
+        return _canonical_id(pl.col(name), dtype, name, where)
     if column.accepts(dtype):
-        return expr
+        return pl.col(name)
+    if not _converts(column.kind, dtype):
+        raise InputError(
+            f"Column '{name}' of {where} has the type {dtype}.",
+            allowed=f"Allowed: {_allowed(column)}.",
+            next_step="Convert the column, or map another one with --columns.",
+        )
+    if column.kind == "date" and dtype != pl.Null:
+        return pl.col(name).dt.date()
+    # Whole numbers with gaps come as floats from pandas: not strict, since the contract of the kind was checked above.
+    return pl.col(name).cast(_DTYPES[column.kind], strict=False)
+
+
+def _converts(kind: Kind, dtype: pl.DataType) -> bool:
+    """Tell whether a dtype holds a kind in another form, so that a cast keeps every value."""
     if dtype == pl.Null:
-        return expr.cast(pl.Datetime("us") if column.kind == "datetime" else _DTYPES[column.kind])
-    if column.kind == "datetime" and dtype == pl.Date:
-        return expr.cast(pl.Datetime("us"))
-    if column.kind == "date" and isinstance(dtype, pl.Datetime):
-        return expr.dt.date()
-    if _is_category(dtype) and column.kind in ("word", "text"):
-        return expr.cast(pl.String)
-    if column.kind in ("integer", "number") and dtype.is_numeric() and not (column.kind == "integer" and dtype.is_float()):
-        return expr.cast(_DTYPES[column.kind])
-    if column.kind == "integer" and dtype.is_float():  # pandas keeps whole numbers with gaps as floats
-        return expr.cast(pl.Int64, strict=False)
-    raise InputError(
-        f"Column '{name}' of {where} has the type {dtype}.",
-        allowed=f"Allowed: {_allowed(column)}.",
-        next_step="Convert the column, or map another one with --columns.",
-    )
+        return True
+    return {
+        "datetime": dtype == pl.Date,
+        "date": isinstance(dtype, pl.Datetime),
+        "word": _is_category(dtype),
+        "text": _is_category(dtype),
+        "integer": dtype.is_numeric(),
+        "number": dtype.is_numeric(),
+    }.get(kind, False)
 
 
 def _canonical_id(expr: pl.Expr, dtype: pl.DataType, name: str, where: str) -> pl.Expr:

@@ -1,7 +1,5 @@
 """Own-provider share: the share of visits to the provider with whom the patient was listed at the time."""
 
-from fractions import Fraction
-
 from continuity.metrics.engine.registry import Index, define
 from continuity.metrics.engine.symbols import n_listed, n_while_listed
 

@@ -15,7 +15,6 @@ from continuity.metrics.engine.statistics import LISTED, SCENARIOS, Scenario, re
 from continuity.schema import conform
 from continuity.vocabulary import OutputFormat, words
 
-
 _LEADING = ("patient_id", "window_start", "window_end", "n_visits", "n_providers")
 
 
@@ -29,7 +28,7 @@ def compute(
     patients: Any = None,
     providers: Any = None,
     preset: str | None = None,
-    format: OutputFormat = "wide",  # noqa: A002 # the word that the command line uses too
+    format: OutputFormat = "wide",  # the word that the command line uses too
     **rules: Unpack[RuleOptions],
 ) -> Any:
     """Give continuity indices, one row per patient and window.

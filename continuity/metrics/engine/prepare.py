@@ -36,7 +36,7 @@ def base(sources: Sources, rules: Rules, *, with_listed: bool = False) -> pl.Laz
     for rule, column in FILTER_COLUMNS.items():
         if getattr(rules, rule) and column not in visits.collect_schema():
             raise InputError.missing_columns([column], sorted(names), f"the visits, and the filter {rule} needs it")
-    visits = visits.with_columns(local=pl.col("visit_at").dt.replace_time_zone(None), provider_id=_known(rules, visits))
+    visits = visits.with_columns(local=pl.col("visit_at").dt.replace_time_zone(None), provider_id=_known(rules))
     visits = (
         visits.with_columns(actor=pl.col("provider_id"))
         if rules.level == "provider"
@@ -45,7 +45,7 @@ def base(sources: Sources, rules: Rules, *, with_listed: bool = False) -> pl.Laz
     return _with_listed(visits, sources, rules) if with_listed else visits
 
 
-def _known(rules: Rules, visits: pl.LazyFrame) -> pl.Expr:
+def _known(rules: Rules) -> pl.Expr:
     provider = pl.col("provider_id")
     if not rules.unknown_codes:
         return provider

@@ -40,8 +40,8 @@ def statistics(visits: pl.LazyFrame, needs: AbstractSet[str], rules: Rules) -> p
     -------
     polars.LazyFrame
         One row per patient and window: n_known, n_unknown, k_known, m_known, sum_squares_known and, where needed,
-        n_known_to_listed, n_known_while_listed, n_unknown_while_listed and the same_* of `_same_pairs`. Counts are Int64: the
-        square of a UInt32 count wraps.
+        n_known_to_listed, n_known_while_listed, n_unknown_while_listed and the same_* of `_same_pairs`. Counts are
+        Int64: the square of a UInt32 count wraps.
     """
     counts = _counts(visits, with_listed=bool(needs & LISTED))
     if "same_pairs" not in needs:
@@ -136,7 +136,7 @@ def _same_pairs(visits: pl.LazyFrame, scenario: Scenario, tie_order: TieOrder) -
 
 
 def _neighbours(visits: pl.LazyFrame, *, nulls_are_one: bool, by_visit_id: bool) -> pl.LazyFrame:
-    """Put the visits in order and compare each with the one before: same provider? same moment?"""
+    """Put the visits in order and compare each with the one before."""
     order = ["visit_at", "visit_id"] if by_visit_id else ["visit_at"]
     same_patient = pl.all_horizontal(pl.col(key) == pl.col(key).shift() for key in KEYS)
     return (

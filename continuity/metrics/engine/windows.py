@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import cast
 
 import polars as pl
 
@@ -58,7 +59,7 @@ def windows(
         if every or period:
             raise UsageError("Rolling windows need bounds.", next_step="Give the window START:END that they lie in.")
         return None
-    pairs = [window] if _is_pair(window) else list(window)
+    pairs = cast("list[WindowLike]", [window] if _is_pair(window) else list(window))
     found = sorted((Window(_moment(start), _moment(end)) for start, end in pairs), key=lambda w: (w.start, w.end))
     if not (every or period):
         return tuple(found)
