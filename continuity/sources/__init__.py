@@ -1,0 +1,142 @@
+"""One file per source; each maps what it reads onto the canonical tables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from continuity.errors import UsageError
+from continuity.schema import TableName
+from continuity.sources import synthea, tables
+from continuity.sources.base import Count, ReadOptions, Tables
+from continuity.vocabulary import DEFAULT_TIME_ZONE, SourceKind, words
+
+__all__ = ["Count", "ReadOptions", "Tables", "read", "read_patients", "read_providers", "read_visits"]
+
+
+def read(
+    visits: str | Path,
+    *,
+    patients: str | Path | None = None,
+    providers: str | Path | None = None,
+    kind: SourceKind = "auto",
+    options: ReadOptions | None = None,
+) -> Tables:
+    """Read the canonical tables of a source.
+
+    Parameters
+    ----------
+    visits : path, glob or folder
+    patients, providers : path, optional
+        Files of their own; they take the place of what lies beside the visits.
+    kind : {"auto", "table", "synthea"}
+    options : ReadOptions, optional
+
+    Returns
+    -------
+    Tables
+
+    Raises
+    ------
+    UsageError
+        There is no such source.
+    InputError
+        Something cannot be read.
+    """
+    if kind not in words(SourceKind):
+        raise UsageError.unknown_choice("source", kind, words(SourceKind))
+    options = options or ReadOptions()
+    is_synthea = kind == "synthea" or (kind == "auto" and synthea.recognise(visits))
+    read_one = synthea.read_table if is_synthea else tables.read
+    found = synthea.read(visits, options) if is_synthea else Tables(tables.read(visits, "visits", options))
+    given: dict[TableName, str | Path | None] = {"patients": patients, "providers": providers}
+    return found.with_tables(**{n: read_one(path, n, options) for n, path in given.items() if path is not None})
+
+
+def read_visits(
+    source: Any,
+    *,
+    columns: Mapping[str, str] | None = None,
+    kind: SourceKind = "auto",
+    separator: str | None = None,
+    encoding: str | None = None,
+    date_format: str | None = None,
+    time_zone: str = DEFAULT_TIME_ZONE,
+) -> pl.LazyFrame:
+    """Read visits as a canonical LazyFrame.
+
+    Parameters
+    ----------
+    source : path, glob, folder or frame
+        CSV, Parquet or Arrow files; or a Polars, pandas or pyarrow frame.
+    columns : mapping of str to str, optional
+        Canonical name to the name in the source: ``{"patient_id": "asiakas"}``.
+    kind : {"auto", "table", "synthea"}
+    separator, encoding, date_format : str, optional
+        Of CSV files; detected where not given.
+    time_zone : str
+        Zone of local times; times that carry a zone are shown in it.
+
+    Returns
+    -------
+    polars.LazyFrame
+        One row per visit: patient_id, visit_at, provider_id (null: unknown) and the optional columns that are there.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read, lacks a column, or holds a date that does not exist.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"asiakas": ["P1"], "provider_id": ["A"], "visit_at": ["3.1.2025 14:05"]})
+    >>> read_visits(frame, columns={"patient_id": "asiakas"}).collect()["visit_at"].item()
+    datetime.datetime(2025, 1, 3, 14, 5)
+    """
+    options = ReadOptions(columns or {}, separator, encoding, date_format, time_zone)
+    if isinstance(source, str | Path):
+        return read(source, kind=kind, options=options).visits
+    return tables.read(source, "visits", options)
+
+
+def read_patients(source: Any, *, columns: Mapping[str, str] | None = None, **options: Any) -> pl.LazyFrame:
+    """Read patients as a canonical LazyFrame; parameters as `read_visits`, without `kind`.
+
+    Returns
+    -------
+    polars.LazyFrame
+        One row per patient: patient_id and the optional columns that are there.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read or lacks a column.
+
+    Examples
+    --------
+    >>> read_patients(pl.DataFrame({"patient_id": [1], "birth_year": ["1950"]})).collect()["birth_year"].item()
+    1950
+    """
+    return tables.read(source, "patients", ReadOptions(columns or {}, **options))
+
+
+def read_providers(source: Any, *, columns: Mapping[str, str] | None = None, **options: Any) -> pl.LazyFrame:
+    """Read providers as a canonical LazyFrame; parameters as `read_visits`, without `kind`.
+
+    Returns
+    -------
+    polars.LazyFrame
+        One row per provider: provider_id and the optional columns that are there.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read or lacks a column.
+
+    Examples
+    --------
+    >>> read_providers(pl.DataFrame({"provider_id": ["A"], "fte": ["0,8"]})).collect()["fte"].item()
+    0.8
+    """
+    return tables.read(source, "providers", ReadOptions(columns or {}, **options))

@@ -1,0 +1,79 @@
+"""What every source takes and gives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import polars as pl
+
+from continuity.schema import TableName
+from continuity.vocabulary import DEFAULT_TIME_ZONE
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file is to be read; what is not said is detected.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        Canonical name to the name in the file.
+    separator : str, optional
+        Of a CSV file: ``";"``, ``","``, a tab or ``"|"``.
+    encoding : str, optional
+        Of a CSV file, by a name that Python knows: ``"utf-8"``, ``"latin-1"``.
+    date_format : str, optional
+        Of the dates of a CSV file, such as ``"%d.%m.%Y %H:%M"``.
+    time_zone : str
+        The zone of local times; times that carry a zone are shown in it.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    separator: str | None = None
+    encoding: str | None = None
+    date_format: str | None = None
+    time_zone: str = DEFAULT_TIME_ZONE
+
+
+@dataclass(frozen=True)
+class Count:
+    """Something that a source did to rows, counted: a filter, a code without a mapping."""
+
+    table: TableName
+    what: str
+    n_rows: int
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The canonical tables of a source, lazily.
+
+    Parameters
+    ----------
+    visits : polars.LazyFrame
+    patients, providers : polars.LazyFrame or None
+        None where the source has none.
+    counts : tuple of Count
+        What was dropped or could not be mapped on the way.
+    care_types : tuple of str or None
+        The care types that are primary care in this source; reports keep to them unless told otherwise.
+    """
+
+    visits: pl.LazyFrame
+    patients: pl.LazyFrame | None = None
+    providers: pl.LazyFrame | None = None
+    counts: tuple[Count, ...] = ()
+    care_types: tuple[str, ...] | None = None
+
+    def with_tables(self, **tables: pl.LazyFrame | None) -> Self:
+        """Give the same source with some tables put in."""
+        return replace(self, **tables)  # type: ignore[arg-type] # callers name tables only
+
+    def present(self) -> dict[TableName, pl.LazyFrame]:
+        """Give the tables that are there."""
+        tables: dict[TableName, pl.LazyFrame | None] = {
+            "visits": self.visits,
+            "patients": self.patients,
+            "providers": self.providers,
+        }
+        return {name: table for name, table in tables.items() if table is not None}

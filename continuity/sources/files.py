@@ -1,0 +1,90 @@
+"""From a path, a glob or a folder to one lazy frame, whatever the file format."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from continuity.errors import InputError, listing
+from continuity.sources import csv
+from continuity.sources.base import ReadOptions
+
+_PARQUET: Final = (".parquet", ".pq")
+_ARROW: Final = (".arrow", ".ipc", ".feather")
+_CSV: Final = (".csv", ".tsv", ".txt")
+SUFFIXES: Final = (*_CSV, *_PARQUET, *_ARROW)
+
+
+def find(path: str | Path) -> list[Path]:
+    """Give the files that a path, a glob or a folder names, in the order of their names.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or a folder holds no file that can be read.
+    """
+    text = str(path)
+    place = Path(text).expanduser()
+    if place.is_file():
+        return [place]
+    if place.is_dir():
+        found = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    elif any(sign in text for sign in "*?["):
+        pattern = place.relative_to(place.anchor) if place.anchor else place
+        found = sorted(p for p in Path(place.anchor or ".").glob(str(pattern)) if p.is_file())
+    else:
+        raise InputError(
+            f"There is no file {text}.", next_step=f"The working folder is {Path.cwd()}; check the path from there."
+        )
+    if not found:
+        raise InputError(
+            f"{text} names no file that can be read.", allowed=f"Files that can be read end in {listing(SUFFIXES)}."
+        )
+    return found
+
+
+def scan(paths: list[Path], options: ReadOptions) -> pl.LazyFrame:
+    """Open files of one form as one lazy frame; only their headers and schemas are read here, and all of a CSV's lines.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, or files have different columns.
+    """
+    frames = {path: _scan_one(path, options) for path in paths}
+    schemas = {path: frame.collect_schema() for path, frame in frames.items()}
+    first = schemas[paths[0]]
+    for path, schema in schemas.items():
+        if schema.names() != first.names():
+            odd = sorted(set(schema.names()) ^ set(first.names())) or ["the order"]
+            raise InputError(
+                f"{path.name} has other columns than {paths[0].name}: {listing(odd)}.",
+                next_step="Read them apart, or make their columns the same.",
+            )
+    return pl.concat(frames.values(), how="vertical_relaxed") if len(frames) > 1 else frames[paths[0]]
+
+
+def _scan_one(path: Path, options: ReadOptions) -> pl.LazyFrame:
+    suffix = path.suffix.lower()
+    binary: Mapping[str, Callable[[Path], pl.LazyFrame]] = {
+        **dict.fromkeys(_PARQUET, partial(pl.scan_parquet, glob=False)),
+        **dict.fromkeys(_ARROW, pl.scan_ipc),
+    }
+    if suffix in _CSV:
+        return csv.scan(path, options)
+    if suffix not in binary:
+        raise InputError(
+            f"{path.name} is of no form that can be read.",
+            allowed=f"Files that can be read end in {listing(SUFFIXES)}.",
+        )
+    try:
+        frame = binary[suffix](path)
+        frame.collect_schema()
+    except (pl.exceptions.PolarsError, OSError):
+        raise InputError(
+            f"{path.name} is not a whole {suffix[1:]} file: it may have been cut off.",
+            next_step="Export or copy the file again.",
+        ) from None
+    return frame
