@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -39,7 +40,7 @@ _SHARES: Final = (
     "share_leaving",
     "unknown_provider",
 )
-_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+_WHOLE: Final[Mapping[str, tuple[int, int]]] = {
     "n_patients": (1, 100_000_000),
     "seed": (0, 2**63),
     "years": (1, 30),
@@ -48,6 +49,9 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "doctors_per_unit": (1, 1_000),
     "nurses_per_unit": (1, 1_000),
     "teams_per_unit": (1, 1_000),
+}
+_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    **_WHOLE,
     "activity": (0, 20),
     "nurse_ratio": (0, 20),
     **dict.fromkeys(_SHARES, (0, 1)),
@@ -182,8 +186,10 @@ class Setting:
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise UsageError(f"{name} cannot be {value!r}.", allowed=f"Allowed: {low:,} to {high:,}.")
+    whole = name in _WHOLE
+    if not isinstance(value, Integral if whole else Real) or not low <= value <= high:
+        kind = "whole numbers from " if whole else ""
+        raise UsageError(f"{name} cannot be {value!r}.", allowed=f"Allowed: {kind}{low:,} to {high:,}.")
 
 
 def _check_word(name: str, value: str, choices: tuple[str, ...]) -> None:
