@@ -1,0 +1,171 @@
+"""The metrics of Great Expectations as Polars expressions: how many rows are looked at, and how many are unexpected.
+
+Pure functions of a metric's name and arguments; nothing here imports Great Expectations. The meaning of "missing" is
+that of its pandas engine, where NaN is missing too.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import reduce
+from typing import Any, Final
+
+import polars as pl
+
+Arguments = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Two aggregating expressions: rows looked at (those not ignored as missing), and unexpected ones among them."""
+
+    kept: pl.Expr
+    unexpected: pl.Expr
+
+
+def present(column: str, schema: pl.Schema) -> pl.Expr:
+    """Tell which rows hold a value: neither null nor NaN."""
+    expr = pl.col(column)
+    return expr.is_not_null() & expr.is_not_nan() if schema[column].is_float() else expr.is_not_null()
+
+
+def rows(kept: pl.Expr, meets: pl.Expr) -> Counts:
+    """Count the kept rows that do not meet a condition; a condition that is null is not met."""
+    return Counts(kept.sum(), (kept & ~meets.fill_null(value=False)).sum())
+
+
+def repeated(columns: list[str], kept: pl.Expr, schema: pl.Schema) -> Counts:
+    """Count the kept rows whose values, all columns together, are there more than once.
+
+    Equal neighbours of sorted 64-bit hashes are counted: twice as fast as grouping, at a quarter of its memory. Among
+    45 million rows the expected number of different rows that share a hash is 0.00006.
+    """
+    hashes = pl.struct(_values(column, schema) for column in columns).hash(seed=0).filter(kept).sort()
+    same = hashes == hashes.shift(1)
+    return Counts(kept.sum(), (same | same.shift(-1)).fill_null(value=False).sum())
+
+
+def _values(column: str, schema: pl.Schema) -> pl.Expr:
+    return pl.col(column).fill_nan(None) if schema[column].is_float() else pl.col(column)
+
+
+def within(value: pl.Expr, arguments: Arguments, dtype: pl.DataType) -> pl.Expr:
+    """Tell which values lie between ``min_value`` and ``max_value``, each bound open, closed or absent."""
+    low, high = (bound(arguments.get(name), dtype) for name in ("min_value", "max_value"))
+    tests = []
+    if low is not None:
+        tests.append(value > low if arguments.get("strict_min") else value >= low)
+    if high is not None:
+        tests.append(value < high if arguments.get("strict_max") else value <= high)
+    return reduce(pl.Expr.and_, tests)
+
+
+def bound(value: object, dtype: pl.DataType) -> pl.Expr | None:
+    """Read a bound as a literal of the column's kind; dates and moments are written in ISO form."""
+    if value is None:
+        return None
+    if not dtype.is_temporal():
+        return pl.lit(value)
+    moment = _moment(value)
+    zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
+    naive = zone and moment.tzinfo is None
+    return pl.lit(moment).dt.replace_time_zone(zone) if naive else pl.lit(moment)
+
+
+def _moment(value: object) -> datetime:
+    # Great Expectations turns some texts into dates or datetimes before they come here.
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime.combine(value, time.min)
+    return datetime.fromisoformat(str(value))
+
+
+def kept_rows(columns: list[str], ignore_row_if: str, schema: pl.Schema) -> pl.Expr:
+    """Tell which rows an expectation on several columns looks at."""
+    known = [present(column, schema) for column in columns]
+    if ignore_row_if in ("both_values_are_missing", "all_values_are_missing"):
+        return reduce(pl.Expr.or_, known)
+    if ignore_row_if in ("either_value_is_missing", "any_value_is_missing"):
+        return reduce(pl.Expr.and_, known)
+    return known[0] | True  # every row, as a column: a literal would be summed as one row
+
+
+def _of_column(test: Callable[[pl.Expr, Arguments, pl.DataType], pl.Expr]) -> Callable[[Arguments, pl.Schema], Counts]:
+    def counts(arguments: Arguments, schema: pl.Schema) -> Counts:
+        column = arguments["column"]
+        return rows(present(column, schema), test(pl.col(column), arguments, schema[column]))
+
+    return counts
+
+
+def _of_pair(test: Callable[[pl.Expr, pl.Expr, Arguments], pl.Expr]) -> Callable[[Arguments, pl.Schema], Counts]:
+    def counts(arguments: Arguments, schema: pl.Schema) -> Counts:
+        columns = [arguments["column_A"], arguments["column_B"]]
+        # Polars puts NaN above all numbers and equal to itself; in pandas no comparison with a missing value holds.
+        comparable = reduce(pl.Expr.and_, [present(column, schema) for column in columns])
+        kept = kept_rows(columns, arguments["ignore_row_if"], schema)
+        return rows(kept, comparable & test(pl.col(columns[0]), pl.col(columns[1]), arguments))
+
+    return counts
+
+
+def _missing(arguments: Arguments, schema: pl.Schema) -> Counts:
+    known = present(arguments["column"], schema)
+    return Counts(pl.len(), (~known).sum())
+
+
+def _not_missing(arguments: Arguments, schema: pl.Schema) -> Counts:
+    return Counts(pl.len(), present(arguments["column"], schema).sum())
+
+
+def _repeated_value(arguments: Arguments, schema: pl.Schema) -> Counts:
+    return repeated([arguments["column"]], present(arguments["column"], schema), schema)
+
+
+def _repeated_row(arguments: Arguments, schema: pl.Schema) -> Counts:
+    columns = list(arguments["column_list"])
+    return repeated(columns, kept_rows(columns, arguments["ignore_row_if"], schema), schema)
+
+
+def _greater(a: pl.Expr, b: pl.Expr, arguments: Arguments) -> pl.Expr:
+    return a >= b if arguments.get("or_equal") else a > b
+
+
+def _length(expr: pl.Expr, arguments: Arguments, _: pl.DataType) -> pl.Expr:
+    return within(expr.str.len_chars(), arguments, pl.UInt32())
+
+
+# Metric name without its ending (".condition", ".unexpected_count", ...) -> counts.
+MAPS: Final[Mapping[str, Callable[[Arguments, pl.Schema], Counts]]] = {
+    "column_values.nonnull": _missing,
+    "column_values.null": _not_missing,
+    "column_values.unique": _repeated_value,
+    "column_values.in_set": _of_column(lambda value, given, _: value.is_in(given["value_set"])),
+    "column_values.not_in_set": _of_column(lambda value, given, _: ~value.is_in(given["value_set"])),
+    "column_values.between": _of_column(within),
+    "column_values.match_regex": _of_column(lambda value, given, _: value.str.contains(given["regex"])),
+    "column_values.not_match_regex": _of_column(lambda value, given, _: ~value.str.contains(given["regex"])),
+    "column_values.value_length.between": _of_column(_length),
+    "column_values.value_length.equals": _of_column(lambda value, given, _: value.str.len_chars() == given["value"]),
+    "column_pair_values.equal": _of_pair(lambda a, b, _: a == b),
+    "column_pair_values.a_greater_than_b": _of_pair(_greater),
+    "compound_columns.unique": _repeated_row,
+}
+
+# Metric name -> the aggregate of a column whose NaN are null.
+AGGREGATES: Final[Mapping[str, Callable[[pl.Expr], pl.Expr]]] = {
+    "column.mean": pl.Expr.mean,
+    "column.median": pl.Expr.median,
+    "column.standard_deviation": pl.Expr.std,
+    "column.sum": pl.Expr.sum,
+    "column.min": pl.Expr.min,
+    "column.max": pl.Expr.max,
+    "column.non_null_count": pl.Expr.count,
+    "column.distinct_values.count": lambda values: values.drop_nulls().n_unique(),
+}
+
+
+def aggregate(metric: str, column: str, schema: pl.Schema) -> pl.Expr:
+    """Give the aggregate of a column that a metric stands for."""
+    return AGGREGATES[metric](_values(column, schema))

@@ -1,0 +1,176 @@
+"""What the gate found: verdicts, counts and shares. No cell value and no id has a place in these types."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from continuity.schema import TableName
+from continuity.vocabulary import Language, Severity
+
+Engine = Literal["polars", "pandas"]
+Grain = Literal["row", "patient_year", "provider_day"]
+Texts = Mapping[Language, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One evaluated expectation.
+
+    Parameters
+    ----------
+    key : str
+        Stable name of the expectation, from the suite.
+    table : {"visits", "patients", "providers"}
+    columns : tuple of str
+        The canonical or derived columns it looks at; empty when it looks at the table as a whole.
+    expectation : str
+        Type of the expectation in Great Expectations.
+    severity : {"critical", "warning"}
+        A failed critical finding stops the report.
+    success : bool
+    n_rows : int
+        Rows looked at, counted in `grain`.
+    n_unexpected : int or None
+        Rows that break the expectation; None where it is about an aggregate.
+    share_unexpected : float or None
+        `n_unexpected` of the rows that are not left out as missing; None where there are no such rows.
+    observed : float or None
+        The aggregate, such as a mean or a share; None where it would be a value of a cell or rests on few rows.
+    texts : mapping
+        Per language: ``title``, ``cause`` and ``action``, in plain words for the owner of the data.
+    engine : {"polars", "pandas"}
+        What computed it. ``pandas`` says that Great Expectations' own engine had to step in.
+    grain : {"row", "patient_year", "provider_day"}
+        What one row is: a row of the table, one patient in one calendar year, or one provider on one day.
+    """
+
+    key: str
+    table: TableName
+    columns: tuple[str, ...]
+    expectation: str
+    severity: Severity
+    success: bool
+    n_rows: int
+    n_unexpected: int | None
+    share_unexpected: float | None
+    observed: float | None
+    texts: Texts
+    engine: Engine
+    grain: Grain = "row"
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the finding as JSON-ready values."""
+        return {
+            "key": self.key,
+            "table": self.table,
+            "columns": list(self.columns),
+            "expectation": self.expectation,
+            "severity": self.severity,
+            "success": self.success,
+            "n_rows": self.n_rows,
+            "n_unexpected": self.n_unexpected,
+            "share_unexpected": self.share_unexpected,
+            "observed": self.observed,
+            "engine": self.engine,
+            "grain": self.grain,
+            "texts": {language: dict(parts) for language, parts in self.texts.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An expectation that could not be evaluated because what it needs was not delivered.
+
+    Parameters
+    ----------
+    key : str
+    table : {"visits", "patients", "providers"}
+    reason : str
+        One English sentence that names the absent columns or tables.
+    missing : tuple of str
+        The absent tables (``patients``) and columns (``visits.visit_id``).
+    severity : {"critical", "warning"}
+    texts : mapping
+        As in `Finding`.
+    """
+
+    key: str
+    table: TableName
+    reason: str
+    missing: tuple[str, ...]
+    severity: Severity
+    texts: Texts
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the skipped expectation as JSON-ready values."""
+        return {
+            "key": self.key,
+            "table": self.table,
+            "reason": self.reason,
+            "missing": list(self.missing),
+            "severity": self.severity,
+            "texts": {language: dict(parts) for language, parts in self.texts.items()},
+        }
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """The verdict of the gate.
+
+    Parameters
+    ----------
+    findings : tuple of Finding
+        In the order of the suites.
+    skipped : tuple of Skipped
+        Shown, so that an absent column never looks like a passed check.
+    n_rows : mapping
+        Rows of each table that was checked.
+    suites : mapping
+        Per suite file the first 16 hexadecimal digits of its SHA-256: which wording of the rules was used.
+
+    Examples
+    --------
+    >>> QualityResult(findings=(), skipped=(), n_rows={"visits": 0}, suites={}).passed
+    True
+    """
+
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+    n_rows: Mapping[str, int]
+    suites: Mapping[str, str]
+
+    @property
+    def critical(self) -> tuple[Finding, ...]:
+        """The failed critical findings."""
+        return self._failed("critical")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """The failed findings that warn."""
+        return self._failed("warning")
+
+    @property
+    def passed(self) -> bool:
+        """Whether no critical expectation failed."""
+        return not self.critical
+
+    def _failed(self, severity: Severity) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if not f.success and f.severity == severity)
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the result as JSON-ready values: verdicts, counts, shares and the suites' own words.
+
+        Returns
+        -------
+        dict
+            The content of ``quality.json``; it holds no value and no id of the data.
+        """
+        return {
+            "passed": self.passed,
+            "n_critical": len(self.critical),
+            "n_warnings": len(self.warnings),
+            "n_rows": dict(self.n_rows),
+            "suites": dict(self.suites),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "skipped": [skip.to_dict() for skip in self.skipped],
+        }

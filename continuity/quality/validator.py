@@ -1,0 +1,183 @@
+"""Great Expectations at work: given a view, asked for counts alone.
+
+Great Expectations is imported inside the functions: it takes seconds and 260 MB, which `import continuity` must not
+cost. Call these functions inside `quiet`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+from numbers import Real
+from typing import Any, Final
+
+import polars as pl
+
+from continuity.errors import InputError, did_you_mean
+from continuity.quality.coverage import covers
+from continuity.quality.results import Engine
+from continuity.quality.suites import Expectation
+
+# BASIC has counts; without this exclusion it would have cell values too, which the pandas engine would fill in.
+_RESULT_FORMAT: Final = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
+_SHOWN_AGGREGATES: Final = ("mean", "stdev", "sum", "proportion", "count")  # a least or most common value is a cell
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one expectation came to: see the fields of the same names in `Finding`."""
+
+    success: bool
+    n_rows: int | None
+    n_unexpected: int | None
+    share_unexpected: float | None
+    observed: float | None
+    engine: Engine
+
+
+def refuse_malformed(expectations: Iterable[Expectation]) -> None:
+    """Check that Great Expectations knows each type and takes its arguments.
+
+    Parameters
+    ----------
+    expectations : iterable of Expectation
+
+    Raises
+    ------
+    InputError
+        Names the suite, the expectation and the arguments that do not fit.
+    """
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    known = list_registered_expectation_implementations()
+    for expectation in expectations:
+        where = f"{expectation.table}.json: the expectation '{expectation.key}'"
+        if expectation.type not in known:
+            raise InputError(
+                f"{where} has the type '{expectation.type}', which Great Expectations does not know.",
+                allowed="Its gallery of expectations lists the types.",
+                next_step=did_you_mean(expectation.type, known) or "Correct the file and run again.",
+            )
+        fields = _misfits(expectation)
+        if fields:
+            raise InputError(
+                f"{where} has kwargs that do not fit: {', '.join(fields)}.",
+                allowed=f"See the arguments of {expectation.type} in Great Expectations.",
+                next_step="Correct the file and run again.",
+            )
+
+
+def _misfits(expectation: Expectation) -> list[str]:
+    """Name the arguments that Great Expectations refuses."""
+    from great_expectations.compatibility.pydantic import ValidationError
+    from great_expectations.exceptions import GreatExpectationsError
+
+    try:
+        _configuration(expectation).to_domain_obj()
+    except ValidationError as error:
+        return sorted({str(part) for detail in error.errors() for part in detail["loc"]})
+    except GreatExpectationsError:  # what it raises for a row condition that it cannot parse
+        return ["row_condition"]
+    return []
+
+
+def evaluate(frame: pl.LazyFrame, columns: Sequence[str], expectations: Sequence[Expectation]) -> dict[str, Outcome]:
+    """Evaluate expectations on one view.
+
+    Parameters
+    ----------
+    frame : polars.LazyFrame
+        The view.
+    columns : sequence of str
+        What counts as the columns of the table when an expectation asks for them.
+    expectations : sequence of Expectation
+        All their columns are in `frame`.
+
+    Returns
+    -------
+    dict
+        One `Outcome` for each key.
+
+    Raises
+    ------
+    InputError
+        An expectation cannot be evaluated on this column, by either engine.
+    """
+    from continuity.quality.polars_engine import PolarsExecutionEngine
+
+    schema = frame.collect_schema()
+    covered = [e for e in expectations if covers(e.type, e.kwargs, schema)]
+    outcomes = _run(PolarsExecutionEngine(frame, columns), covered, "polars") if covered else {}
+    for expectation in expectations:
+        if expectation.key not in outcomes:
+            outcomes |= _run(_pandas_engine(frame, columns, expectation), [expectation], "pandas")
+    return outcomes
+
+
+def _pandas_engine(frame: pl.LazyFrame, columns: Sequence[str], expectation: Expectation) -> Any:
+    from great_expectations.execution_engine import PandasExecutionEngine
+
+    names = frame.collect_schema().names()
+    # A row condition is free text: whatever it mentions may be needed.
+    condition = str(expectation.kwargs.get("row_condition") or "")
+    needed = [name for name in names if name in expectation.columns or name in condition]
+    selected = frame.select(needed or list(columns)).collect(engine="streaming")
+    return PandasExecutionEngine(batch_data_dict={"view": selected.to_pandas()})
+
+
+def _run(engine: Any, expectations: Sequence[Expectation], name: Engine) -> dict[str, Outcome]:
+    from great_expectations.validator.validator import Validator
+
+    validator = Validator(execution_engine=engine)
+    validator.metrics_calculator.show_progress_bars = False
+    results = validator.graph_validate(
+        configurations=[_configuration(expectation) for expectation in expectations],
+        # All that the Polars engine is given it can do: there an exception is trouble with the data's source.
+        runtime_configuration={"catch_exceptions": name == "pandas", "result_format": _RESULT_FORMAT},
+    )
+    by_key = {result.expectation_config.meta["key"]: result for result in results}
+    return {e.key: _outcome(e, by_key[e.key], name) for e in expectations}
+
+
+def _configuration(expectation: Expectation) -> Any:
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    return ExpectationConfiguration(
+        type=expectation.type,
+        kwargs=dict(expectation.kwargs),
+        meta={"key": expectation.key},
+        severity=expectation.severity,
+    )
+
+
+def _outcome(expectation: Expectation, result: Any, engine: Engine) -> Outcome:
+    if _raised(result.exception_info or {}):
+        # The exception's own words can quote a cell: they are left out on purpose.
+        raise InputError(
+            f"{expectation.table}.json: the expectation '{expectation.key}' ({expectation.type}) "
+            f"cannot be evaluated on {', '.join(expectation.columns) or 'the table'}.",
+            allowed="The arguments must fit the type of the column, for example numbers for a column of numbers.",
+            next_step="Correct the kwargs, or take the expectation out of the suite.",
+        )
+    found: Mapping[str, Any] = result.result
+    percent = found.get("unexpected_percent")
+    return Outcome(
+        success=bool(result.success),
+        n_rows=found.get("element_count"),
+        n_unexpected=found.get("unexpected_count"),
+        share_unexpected=None if percent is None else percent / 100,
+        observed=_observed(expectation.type, found),
+        engine=engine,
+    )
+
+
+def _raised(info: Mapping[str, Any]) -> bool:
+    # Either the flags of one exception or one such mapping for each failed metric.
+    return bool(info.get("raised_exception", info))
+
+
+def _observed(expectation_type: str, found: Mapping[str, Any]) -> float | None:
+    value = found.get("observed_value")
+    is_aggregate = any(word in expectation_type.split("_") for word in _SHOWN_AGGREGATES)
+    if not is_aggregate or not isinstance(value, Real) or isnan(value):
+        return None
+    return float(value)

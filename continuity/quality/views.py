@@ -1,0 +1,239 @@
+"""Derived columns that expectations may name beside the canonical ones, computed only when a suite names them.
+
+A stock expectation looks at columns of one table. What a gate must ask across tables ("is the patient of this visit
+in the list of patients?"), relative to today, or about sums of rows ("how many visits has a patient in a year?") is
+therefore a column here, with a name that a suite can use.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+import polars as pl
+
+from continuity.quality.results import Grain
+from continuity.schema import TABLES, TableName
+from continuity.vocabulary import DEFAULT_TIME_ZONE
+
+Tables = Mapping[TableName, pl.LazyFrame]
+
+
+@dataclass(frozen=True)
+class Derived:
+    """One derived column.
+
+    Parameters
+    ----------
+    means : str
+        What it holds, in a sentence.
+    needs : tuple of str
+        Columns it is computed from: ``table.column``.
+    grain : {"row", "patient_year", "provider_day"}
+        What one row of its view is. Only columns of the same grain can meet in one expectation.
+    """
+
+    means: str
+    needs: tuple[str, ...]
+    grain: Grain = "row"
+
+
+_VISITS: Final[Mapping[str, Derived]] = {
+    "visit_date": Derived("Calendar day of the visit, on its own clock.", ("visits.visit_at",)),
+    "visit_year": Derived("Calendar year of the visit.", ("visits.visit_at",)),
+    "is_in_future": Derived("Whether the visit lies after today.", ("visits.visit_at",)),
+    "patient_is_listed_in_patients": Derived(
+        "Whether the patient is in the table of patients; null for a visit without a patient.",
+        ("visits.patient_id", "patients.patient_id"),
+    ),
+    "patient_birth_year": Derived(
+        "Birth year from the table of patients; null where it is not known.",
+        ("visits.patient_id", "patients.birth_year"),
+    ),
+    "patient_enrolled_to": Derived(
+        "Last day of enrolment from the table of patients; null where it is open or not known.",
+        ("visits.patient_id", "patients.enrolled_to"),
+    ),
+    "provider_is_listed_in_providers": Derived(
+        "Whether the provider is in the table of providers; null for a visit without a provider.",
+        ("visits.provider_id", "providers.provider_id"),
+    ),
+    "n_visits_of_patient_in_year": Derived(
+        "Visits of one patient in one calendar year.", ("visits.patient_id", "visits.visit_at"), "patient_year"
+    ),
+    "n_visits_of_provider_on_day": Derived(
+        "Visits to one provider on one day.", ("visits.provider_id", "visits.visit_at"), "provider_day"
+    ),
+}
+
+_PATIENTS: Final[Mapping[str, Derived]] = {
+    "age_at_year_end": Derived(
+        "Years from the birth year to this calendar year; negative for a birth year that is yet to come.",
+        ("patients.birth_year",),
+    ),
+    "listed_provider_is_in_providers": Derived(
+        "Whether the listed provider is in the table of providers; null for a patient without one.",
+        ("patients.listed_provider_id", "providers.provider_id"),
+    ),
+}
+
+DERIVED: Final[Mapping[TableName, Mapping[str, Derived]]] = {"visits": _VISITS, "patients": _PATIENTS, "providers": {}}
+
+
+def known_columns(table: TableName) -> list[str]:
+    """Give the names that an expectation on a table may use: the canonical columns, then the derived ones.
+
+    Examples
+    --------
+    >>> known_columns("providers")[:2]
+    ['provider_id', 'role']
+    """
+    return [*TABLES[table], *DERIVED[table]]
+
+
+def missing_for(table: TableName, columns: Iterable[str], schemas: Mapping[TableName, pl.Schema]) -> tuple[str, ...]:
+    """Name the tables and columns that are absent and without which these columns cannot be had.
+
+    Parameters
+    ----------
+    table : {"visits", "patients", "providers"}
+    columns : iterable of str
+        Canonical or derived columns of `table`.
+    schemas : mapping
+        The schema of each table that was delivered.
+
+    Returns
+    -------
+    tuple of str
+        ``patients`` for an absent table, ``patients.birth_year`` for an absent column; empty when nothing is absent.
+    """
+    needed = [f"{table}."]
+    for column in columns:
+        derived = DERIVED[table].get(column)
+        needed += derived.needs if derived else (f"{table}.{column}",)
+    return tuple(dict.fromkeys(gap for need in needed if (gap := _gap(need, schemas))))
+
+
+def _gap(need: str, schemas: Mapping[TableName, pl.Schema]) -> str:
+    name, _, column = need.partition(".")
+    for table, schema in schemas.items():
+        if table == name:
+            return need if column and column not in schema else ""
+    return name
+
+
+def grain_of(table: TableName, columns: Iterable[str]) -> Grain | None:
+    """Give the grain that all these columns share, or None when they have no grain in common."""
+    derived = [DERIVED[table].get(column) for column in columns]
+    grains: set[Grain] = {column.grain if column else "row" for column in derived} or {"row"}
+    return grains.pop() if len(grains) == 1 else None
+
+
+def view(tables: Tables, table: TableName, grain: Grain, columns: Iterable[str], today: date) -> pl.LazyFrame:
+    """Give a table, or its sums, with the derived columns that are named.
+
+    Parameters
+    ----------
+    tables : mapping
+        Canonical frames; all that `columns` need must be there.
+    table : {"visits", "patients", "providers"}
+    grain : {"row", "patient_year", "provider_day"}
+        What one row shall be.
+    columns : iterable of str
+        Columns that will be looked at.
+    today : datetime.date
+        The day up to which a visit may have happened.
+
+    Returns
+    -------
+    polars.LazyFrame
+        At grain ``row`` as many rows as the table; else one row per group, holding one count (Int64).
+
+    Examples
+    --------
+    >>> visits = pl.LazyFrame({"patient_id": [1, 1, None], "visit_at": [datetime(2025, 3, day) for day in (1, 2, 3)]})
+    >>> name = "n_visits_of_patient_in_year"
+    >>> view({"visits": visits}, "visits", "patient_year", [name], date(2026, 1, 1)).collect()[name].to_list()
+    [2]
+    """
+    frame = tables[table]
+    if grain == "patient_year":
+        return _counted(frame, "patient_id", pl.col("visit_at").dt.year(), "n_visits_of_patient_in_year")
+    if grain == "provider_day":
+        return _counted(frame, "provider_id", pl.col("visit_at").dt.date(), "n_visits_of_provider_on_day")
+    wanted = set(columns)
+    if table == "visits":
+        return _visits(frame, tables, wanted, today)
+    return _patients(frame, tables, wanted, today) if table == "patients" else frame
+
+
+def _counted(frame: pl.LazyFrame, who: str, when: pl.Expr, name: str) -> pl.LazyFrame:
+    # Rows without an id would make one group of all strangers, and a false alarm.
+    known = frame.filter(pl.col(who).is_not_null(), pl.col("visit_at").is_not_null())
+    return known.group_by(who, when.alias("when")).agg(pl.len().cast(pl.Int64).alias(name)).select(name)
+
+
+def _visits(frame: pl.LazyFrame, tables: Tables, wanted: set[str], today: date) -> pl.LazyFrame:
+    frame, visit_at = _on_one_clock(frame), pl.col("visit_at")
+    tomorrow = datetime.combine(today + timedelta(days=1), time.min)
+    own = {
+        "visit_date": visit_at.dt.date(),
+        "visit_year": visit_at.dt.year(),
+        "is_in_future": visit_at.dt.replace_time_zone(None) >= tomorrow,
+    }
+    frame = frame.with_columns(**_among(own, wanted))
+    # A patient listed twice must not double the visits; the milder of two contradicting rows decides.
+    from_patients = {
+        "patient_is_listed_in_patients": pl.lit(value=True),
+        "patient_birth_year": pl.col("birth_year").min(),
+        "patient_enrolled_to": pl.col("enrolled_to").max(),
+    }
+    frame = _looked_up(frame, "patient_id", tables, _among(from_patients, wanted))
+    from_providers = {"provider_is_listed_in_providers": pl.lit(value=True)}
+    return _looked_up(frame, "provider_id", tables, _among(from_providers, wanted))
+
+
+def _patients(frame: pl.LazyFrame, tables: Tables, wanted: set[str], today: date) -> pl.LazyFrame:
+    if "age_at_year_end" in wanted:
+        frame = frame.with_columns(age_at_year_end=today.year - pl.col("birth_year"))
+    from_providers = {"listed_provider_is_in_providers": pl.lit(value=True)}
+    return _looked_up(frame, "listed_provider_id", tables, _among(from_providers, wanted))
+
+
+def _among(columns: Mapping[str, pl.Expr], wanted: set[str]) -> dict[str, pl.Expr]:
+    return {name: expr for name, expr in columns.items() if name in wanted}
+
+
+def _looked_up(frame: pl.LazyFrame, key: str, tables: Tables, columns: Mapping[str, pl.Expr]) -> pl.LazyFrame:
+    """Join columns of the table that `key` refers to; one that says "is listed" is False where nothing is found."""
+    if not columns:
+        return frame
+    other_key = key.removeprefix("listed_")
+    other = tables["patients" if other_key == "patient_id" else "providers"]
+    left, right = pl.col(key), pl.col(other_key)
+    if frame.collect_schema()[key] != other.collect_schema()[other_key]:
+        # One source wrote numbers and the other text: compare as text, so that the finding shows if they differ.
+        left, right = left.cast(pl.String), right.cast(pl.String)
+    found = other.filter(right.is_not_null()).group_by(right.alias("_key")).agg(**columns)
+    joined = frame.with_columns(_key=left).join(found, on="_key", how="left").drop("_key")
+    flags = [name for name in columns if "_is_" in name]
+    return joined.with_columns(
+        pl.when(pl.col(key).is_not_null()).then(pl.col(flag).fill_null(value=False)).alias(flag) for flag in flags
+    )
+
+
+def _on_one_clock(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Bring the moments of a visit to the zone of ``visit_at``, so that they can be compared."""
+    schema = frame.collect_schema()
+    zones = {name: dtype.time_zone for name, dtype in schema.items() if isinstance(dtype, pl.Datetime)}
+    if len(set(zones.values())) < 2:
+        return frame
+    target = zones.get("visit_at") or DEFAULT_TIME_ZONE
+    return frame.with_columns(_zoned(name, zone, target) for name, zone in zones.items())
+
+
+def _zoned(name: str, zone: str | None, target: str) -> pl.Expr:
+    if zone is not None:
+        return pl.col(name).dt.convert_time_zone(target)
+    # The hour that the clock skips in spring never was; the hour that comes twice in autumn is taken as the first.
+    return pl.col(name).dt.replace_time_zone(target, ambiguous="earliest", non_existent="null")
