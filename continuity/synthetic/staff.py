@@ -148,10 +148,10 @@ def _posts(rng: np.random.Generator, setting: Setting, role: Role, per_unit: int
 
 
 def _changes(rng: np.random.Generator, setting: Setting, n_posts: int) -> Ints:
-    """Draw at most one change a post and year, never on the first day, when nobody would have held the post before."""
+    """Draw at most one change a post and year, so that no two fall on one day."""
     day = (np.arange(setting.years) + rng.random((n_posts, setting.years))) * 365
     happens = rng.random(day.shape) < setting.turnover
-    changes = np.where(happens, np.maximum(1, day.astype(np.int64)), _NEVER)
+    changes = np.where(happens, day.astype(np.int64), _NEVER)
     return np.sort(changes, axis=1)
 
 

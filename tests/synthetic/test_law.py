@@ -81,6 +81,27 @@ def test_nurse_visits_follow_the_same_law_with_their_own_share():
     assert abs(values.mean() - (0.36 + 0.16 / 5)) <= N_SIGMA * standard_error(values)
 
 
+def test_visits_without_a_list_go_to_all_doctors_alike():
+    values = coc_by_patient(generate(replace(STABLE, steering=0.9, share_unlisted=1.0)).visits)
+    assert abs(values.mean() - 1 / 9) <= N_SIGMA * standard_error(values)
+
+
+def test_a_team_keeps_the_doctor_visits_of_its_lists_and_pairs_each_doctor_with_one_nurse():
+    tables = generate(replace(STABLE, pool="team", steering=0.3, nurse_steering=1.0))
+    teams = tables.providers.select("provider_id", own_team="team_id")
+    visits = tables.visits.join(
+        tables.patients.join(teams, left_on="listed_provider_id", right_on="provider_id").select(
+            "patient_id", "own_team", "listed_provider_id"
+        ),
+        on="patient_id",
+    )
+    assert (visits["team_id"] == visits["own_team"]).all()
+    nurses = visits.filter(pl.col("provider_role") == "nurse").group_by("listed_provider_id")
+    pairs = nurses.agg(pl.col("provider_id").n_unique(), nurse=pl.col("provider_id").first())
+    assert (pairs["provider_id"] == 1).all()
+    assert pairs["nurse"].n_unique() == 6, "all nurses have work"
+
+
 def test_unknown_providers_missing_at_random_leave_the_law_alone():
     values = coc_by_patient(generate(replace(STABLE, steering=0.7, unknown_provider=0.3)).visits)
     assert abs(values.mean() - (0.49 + 0.09 / 8)) <= N_SIGMA * standard_error(values)

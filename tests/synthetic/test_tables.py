@@ -96,6 +96,11 @@ def test_visits_lie_in_the_period_and_in_the_enrolment(joined):
     assert joined.filter(day.dt.year() < pl.col("birth_year")).is_empty()
 
 
+def test_nobody_is_enrolled_before_birth(tables):
+    assert tables.patients.filter(pl.col("enrolled_from").dt.year() < pl.col("birth_year")).is_empty()
+    assert (tables.patients["birth_year"] == BUSY.start.year).any(), "the test needs newborn"
+
+
 def test_contact_comes_before_assessment_before_visit(tables):
     visits = tables.visits
     assert visits["contacted_at"].null_count() == 0
@@ -178,6 +183,7 @@ def test_a_block_does_not_depend_on_the_blocks_before_it():
     assert_frame_equal(whole.patients, pl.concat([first.patients, last.patients]))
     assert_frame_equal(whole.visits, pl.concat([first.visits, last.visits]))
     assert last.patients["patient_id"][0] == "P0050001"
+    assert not last.patients["birth_year"].equals(first.patients["birth_year"].head(3_000)), "each has its own stream"
     assert whole.visits["visit_id"].is_unique().all()
 
 
