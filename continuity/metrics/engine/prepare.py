@@ -111,15 +111,24 @@ def merged_days(visits: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
     """Apply the same-day rule; the visit that stays is the first in time, then the smallest id, never the first row."""
     if rules.same_day == "keep_all":
         return visits
+    names = visits.collect_schema().names()
+    if rules.same_day == "patient_provider_day" and rules.unknown_provider in ("each_distinct", "bounds"):
+        # Two unknown visits of a day may be to two providers: merged, the bounds would not hold for the truth.
+        nobody = pl.col("provider_id").is_null() & pl.col("actor").is_null()
+        return pl.concat([_first_of_day(visits.filter(~nobody), rules, names), visits.filter(nobody)])
+    return _first_of_day(visits, rules, names)
+
+
+def _first_of_day(visits: pl.LazyFrame, rules: Rules, names: Sequence[str]) -> pl.LazyFrame:
     day = pl.col("local").dt.date().alias("day")
     keys: list[pl.Expr | str] = [*KEYS, day]
     if rules.same_day == "patient_provider_day":
         # An unknown person has no name to merge by; the team or unit, where it is the actor, still has one.
         keys += [pl.col("provider_id").alias("person"), _actor_of_the_unknown()]
     ranked = visits.with_columns(unknown=pl.col("actor").is_null())
-    order = ["unknown", "visit_at", "provider_id", "actor"]
-    names = [name for name in visits.collect_schema().names() if name not in KEYS]
-    return ranked.group_by(keys).agg(pl.col(names).sort_by(order).first())
+    order = ["unknown", "visit_at", "provider_id", "actor", *(["visit_id"] if "visit_id" in names else [])]
+    kept = [name for name in names if name not in KEYS]
+    return ranked.group_by(keys).agg(pl.col(kept).sort_by(order).first()).select(names)
 
 
 def _actor_of_the_unknown() -> pl.Expr:
