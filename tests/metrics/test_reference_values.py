@@ -22,7 +22,9 @@ VECTORS = SHARED / "reference" / "vectors.json"
 ENCOUNTERS = SHARED / "data" / "synthea_unmc" / "encounters.csv"
 
 needs_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="the shared reference folder is not beside the project")
-needs_encounters = pytest.mark.skipif(not ENCOUNTERS.exists(), reason="the shared data folder is not beside the project")
+needs_encounters = pytest.mark.skipif(
+    not ENCOUNTERS.exists(), reason="the shared data folder is not beside the project"
+)
 
 
 def vectors(kind: str) -> list[Any]:
