@@ -60,7 +60,7 @@ def compute(
     Returns
     -------
     frame of the kind of `visits`
-        Lazy in, lazy out. Sorted by patient_id and window_start. Wide: patient_id, window_start, window_end,
+        Lazy in, lazy out. Sorted by patient_id and window. Wide: patient_id, window_start, window_end,
         n_visits (Int64, the visits that count), n_providers (Int64), one Float64 column per key (null where
         undefined; with ``unknown_provider="bounds"`` ``<key>_low`` and ``<key>_high``), undefined_reason where every
         index of the row is null. Long: one row per index with index, value (or value_low, value_high) and
@@ -137,7 +137,7 @@ def indices_of(
     for scenario in scenarios:
         table = table.with_columns(**resolve(scenario, counted))
         table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
-    table = _with_windows(table, visits, spans).sort("patient_id", "window_start")
+    table = _with_windows(table, visits, spans).sort("patient_id", "window_start", "window_end")
     return _wide(table, chosen, scenarios) if output == "wide" else _long(table, chosen, scenarios)
 
 
@@ -195,4 +195,4 @@ def _long(table: pl.LazyFrame, chosen: Sequence[Index], scenarios: Sequence[Scen
         )
         for entry in chosen
     ]
-    return pl.concat(parts).sort("patient_id", "window_start", "index")
+    return pl.concat(parts).sort("patient_id", "window_start", "window_end", "index")
