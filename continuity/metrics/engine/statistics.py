@@ -122,9 +122,10 @@ def _same_pairs(visits: pl.LazyFrame, scenario: Scenario, tie_order: TieOrder) -
     if scenario == "drop":
         visits = visits.filter(pl.col("actor").is_not_null())
     nulls_are_one = scenario == "one_group"
-    ordered = _neighbours(visits, nulls_are_one=nulls_are_one, by_visit_id=tie_order == "visit_id")
-    if tie_order == "visit_id":
-        return ordered.group_by(*KEYS).agg(pl.col("same").sum().cast(pl.Float64).alias(name))
+    if tie_order == "visit_id":  # visits whose ids are missing or equal still share a moment
+        moment = pl.struct("visit_at", "visit_id").rle_id()
+        visits = visits.sort(*KEYS, "visit_at", "visit_id").with_columns(visit_at=moment)
+    ordered = _neighbours(visits, nulls_are_one=nulls_are_one)
     # Most patients never have two visits at one moment: for them successive rows are successive visits. The closed
     # form of the expectation is taken for the others only.
     tied = ordered.filter(pl.col("tied")).select(KEYS).unique()
@@ -135,12 +136,11 @@ def _same_pairs(visits: pl.LazyFrame, scenario: Scenario, tie_order: TieOrder) -
     return pl.concat([plain, expected.rename({"same_pairs": name})])
 
 
-def _neighbours(visits: pl.LazyFrame, *, nulls_are_one: bool, by_visit_id: bool) -> pl.LazyFrame:
+def _neighbours(visits: pl.LazyFrame, *, nulls_are_one: bool) -> pl.LazyFrame:
     """Put the visits in order and compare each with the one before."""
-    order = ["visit_at", "visit_id"] if by_visit_id else ["visit_at"]
     same_patient = pl.all_horizontal(pl.col(key) == pl.col(key).shift() for key in KEYS)
     return (
-        visits.sort(*KEYS, *order)
+        visits.sort(*KEYS, "visit_at")
         .with_columns(
             same=(same_patient & _equal("actor", nulls_are_one=nulls_are_one)).fill_null(value=False),
             tied=(same_patient & (pl.col("visit_at") == pl.col("visit_at").shift())).fill_null(value=False),
