@@ -28,7 +28,8 @@ class Sources:
 def base(sources: Sources, rules: Rules, *, with_listed: bool = False) -> pl.LazyFrame:
     """Give the visits with what the rules need: actor (whose continuity), local time, filter columns, listed flags."""
     names = set(sources.visits.collect_schema().names())
-    visits = sources.visits
+    # Visits of nobody are no patient's, and visits at no time lie in no window, not even in that of all the data.
+    visits = sources.visits.drop_nulls(["patient_id", "visit_at"])
     if rules.role and "provider_role" not in names:
         visits = visits.join(_of_providers(sources, "role", "role"), on="provider_id", how="left").rename(
             {"role": "provider_role"}
