@@ -60,6 +60,7 @@ def protect(
     margins: Sequence[Sequence[str]] = (),
     parent: ProtectedTable | None = None,
     counts: Sequence[str] = (),
+    totals: pl.Expr | None = None,
     limits: Limits | None = None,
 ) -> ProtectedTable:
     """Suppress the cells of a table that could tell about a person.
@@ -80,6 +81,8 @@ def protect(
         A coarser table over a part of `keys`; the parts of a suppressed cell are suppressed as well.
     counts : sequence of str
         Further columns that count patients; a small count is suppressed alone, with its complement in `margins`.
+    totals : polars.Expr, optional
+        Tells which cells are sums of others: where something more must be hidden, they go first.
     limits : Limits, optional
 
     Returns
@@ -106,7 +109,9 @@ def protect(
     """
     limits = limits or Limits()
     _refuse_what_cannot_be_judged(frame, name, keys)
-    table = frame.sort(keys).with_columns(_hidden=_too_small(frame, limits))
+    table = frame.sort(keys, nulls_last=True).with_columns(
+        _hidden=_too_small(frame, limits), _total=pl.lit(value=False) if totals is None else totals
+    )
     if parent is not None:
         table = _hide_parts_of_hidden(table, parent)
     table = _hide_complements(table, "_hidden", "n_patients", margins, limits)
@@ -146,7 +151,9 @@ def _too_small(frame: pl.DataFrame, limits: Limits) -> pl.Expr:
 
 def _hide_parts_of_hidden(table: pl.DataFrame, parent: ProtectedTable) -> pl.DataFrame:
     hidden = parent.frame.filter(pl.col("undefined_reason") == SUPPRESSED).select(parent.keys)
-    parts = table.join(hidden.with_columns(_parent_hidden=True), on=parent.keys, how="left", maintain_order="left")
+    parts = table.join(
+        hidden.with_columns(_parent_hidden=True), on=parent.keys, how="left", nulls_equal=True, maintain_order="left"
+    )
     return parts.with_columns(_hidden=pl.col("_hidden") | pl.col("_parent_hidden").fill_null(value=False)).drop(
         "_parent_hidden"
     )
@@ -169,7 +176,9 @@ def _next_to_hide(hidden: str, size: str, margin: list[str], limits: Limits) -> 
     n_hidden = pl.col(hidden).sum()
     size_hidden = pl.col(size).fill_null(0).filter(pl.col(hidden)).sum()
     solvable = (n_hidden > 0) & ((n_hidden < 2) | (size_hidden < limits.min_patients))
-    smallest = shown_size.rank("ordinal") == 1
+    # A total goes before its parts, a small cell before a large one: shift the totals below every size.
+    order = shown_size - pl.col("_total").cast(pl.Int64) * (pl.col(size).max() + 1)
+    smallest = order.rank("ordinal") == 1
     if margin:
         solvable, smallest = solvable.over(margin), smallest.over(margin)
     return pl.col(hidden) | (solvable & smallest).fill_null(value=False)
@@ -184,14 +193,14 @@ def _hide_small_counts(
 
 
 def _without_hidden(table: pl.DataFrame, keys: Sequence[str], limits: Limits) -> pl.DataFrame:
-    values = [column for column in table.columns if column not in (*keys, "_hidden", "undefined_reason")]
+    values = [column for column in table.columns if column not in (*keys, "_hidden", "_total", "undefined_reason")]
     shown = table.with_columns(
         pl.when(~pl.col("_hidden")).then(_rounded(pl.col(column), table.schema[column], limits)).alias(column)
         for column in values
     )
     own_reason = pl.col("undefined_reason") if "undefined_reason" in table.columns else pl.lit(None, pl.String)
     reason = pl.when(pl.col("_hidden")).then(pl.lit(SUPPRESSED)).otherwise(own_reason)
-    return shown.with_columns(undefined_reason=reason).drop("_hidden", "share_largest_provider", strict=False)
+    return shown.with_columns(undefined_reason=reason).drop("_hidden", "_total", "share_largest_provider", strict=False)
 
 
 def _rounded(value: pl.Expr, dtype: pl.DataType, limits: Limits) -> pl.Expr:

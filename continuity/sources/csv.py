@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from continuity.sources.base import ReadOptions
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _HEAD: Final = 1 << 16
 _BYTE_ORDER_MARKS: Final = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_LOOKS_LIKE_DATA: Final = r"^-?[\d.,]+$|^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|^\d{6}[-+A-FU-Y]\d{3}.$"
 _QUOTED: Final = r'"[^"]*"'
 
 
@@ -56,6 +58,7 @@ def scan(path: Path, options: ReadOptions) -> pl.LazyFrame:
     if len(separator) != 1:
         raise UsageError("A separator is one character.", allowed=f"Such as {listing([repr(s) for s in _SEPARATORS])}.")
     header = next(csv.reader(io.StringIO(head), delimiter=separator))
+    _refuse_headless(header, path)
     _refuse_twice_named(header, path)
     _refuse_ragged(text, path, separator, len(header))
     return pl.scan_csv(text.source, separator=separator, infer_schema=False, glob=False)
@@ -118,6 +121,16 @@ def _separator(head: str) -> str:
         return 1, widths[0] * Counter(widths)[widths[0]] / len(widths)
 
     return max(_SEPARATORS, key=agreement)
+
+
+def _refuse_headless(header: list[str], path: Path) -> None:
+    """Refuse a first row of data: taken for a header, its values would stand in every message."""
+    if any(re.search(_LOOKS_LIKE_DATA, name.strip()) for name in header):
+        raise InputError(
+            f"The first row of {path.name} looks like data, not like a header.",
+            allowed="Needed: a first row with the names of the columns.",
+            next_step="Export the file with its column names.",
+        )
 
 
 def _refuse_twice_named(header: list[str], path: Path) -> None:

@@ -11,10 +11,10 @@ from continuity.errors import InputError, listing
 from continuity.sources import csv
 from continuity.sources.base import ReadOptions
 
+TEXT: Final = (".csv", ".tsv", ".txt")
 _PARQUET: Final = (".parquet", ".pq")
 _ARROW: Final = (".arrow", ".ipc", ".feather")
-_CSV: Final = (".csv", ".tsv", ".txt")
-SUFFIXES: Final = (*_CSV, *_PARQUET, *_ARROW)
+SUFFIXES: Final = (*TEXT, *_PARQUET, *_ARROW)
 
 
 def find(path: str | Path) -> list[Path]:
@@ -72,7 +72,7 @@ def _scan_one(path: Path, options: ReadOptions) -> pl.LazyFrame:
         **dict.fromkeys(_PARQUET, partial(pl.scan_parquet, glob=False)),
         **dict.fromkeys(_ARROW, pl.scan_ipc),
     }
-    if suffix in _CSV:
+    if suffix in TEXT:
         return csv.scan(path, options)
     if suffix not in binary:
         raise InputError(

@@ -127,9 +127,14 @@ def indices_of(
     rules: Rules,
     spans: Sequence[w.Window] | None,
     output: OutputFormat = "wide",
+    *,
+    also: Sequence[str] = (),
 ) -> pl.LazyFrame:
-    """Give the table of `compute` from canonical lazy frames and parsed choices."""
-    needs = frozenset[str]().union(*(entry.needs for entry in chosen))
+    """Give the table of `compute` from canonical lazy frames and parsed choices.
+
+    `also` names sufficient statistics that a wide table shall hold besides, for estimates that weigh by them.
+    """
+    needs = frozenset(also).union(*(entry.needs for entry in chosen))
     visits = prepare.prepared(sources, rules, spans, with_listed=bool(needs & LISTED))
     table = statistics(visits, needs, rules)
     counted = frozenset(table.collect_schema().names())
@@ -137,8 +142,8 @@ def indices_of(
     for scenario in scenarios:
         table = table.with_columns(**resolve(scenario, counted))
         table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
-    table = _with_windows(table, visits, spans).sort("patient_id", "window_start", "window_end")
-    return _wide(table, chosen, scenarios) if output == "wide" else _long(table, chosen, scenarios)
+    table = with_windows(table, visits, spans).sort("patient_id", "window_start", "window_end")
+    return _wide(table, chosen, scenarios, also) if output == "wide" else _long(table, chosen, scenarios)
 
 
 def _evaluated(entry: Index, rules: Rules, scenario: Scenario) -> tuple[pl.Expr, pl.Expr]:
@@ -164,7 +169,8 @@ def _values(entry: Index, scenarios: Sequence[Scenario], name: str) -> list[pl.E
     return [pl.min_horizontal(values).alias(f"{name}_low"), pl.max_horizontal(values).alias(f"{name}_high")]
 
 
-def _with_windows(table: pl.LazyFrame, visits: pl.LazyFrame, spans: Sequence[w.Window] | None) -> pl.LazyFrame:
+def with_windows(table: pl.LazyFrame, visits: pl.LazyFrame, spans: Sequence[w.Window] | None) -> pl.LazyFrame:
+    """Put window_start and window_end in the place of window_id; without windows, the days that the visits span."""
     if spans is not None:
         return table.join(w.as_frame(spans), on="window_id", how="left")
     local = pl.col("local")
@@ -175,11 +181,14 @@ def _with_windows(table: pl.LazyFrame, visits: pl.LazyFrame, spans: Sequence[w.W
     return table.join(whole, how="cross")
 
 
-def _wide(table: pl.LazyFrame, chosen: Sequence[Index], scenarios: Sequence[Scenario]) -> pl.LazyFrame:
+def _wide(
+    table: pl.LazyFrame, chosen: Sequence[Index], scenarios: Sequence[Scenario], also: Sequence[str]
+) -> pl.LazyFrame:
     reasons = [pl.col(_column(entry, "reason")) for entry in chosen]
     every_null = pl.all_horizontal(reason.is_not_null() for reason in reasons)
     return table.select(
         *_LEADING,
+        *also,
         *[value for entry in chosen for value in _values(entry, scenarios, entry.key)],
         undefined_reason=pl.when(every_null).then(pl.coalesce(reasons)),
     )

@@ -18,11 +18,36 @@ KEYS = ("patient_id", "window_id")
 
 @dataclass(frozen=True)
 class Sources:
-    """The canonical tables that a computation reads."""
+    """The canonical tables that a computation reads, with ids of one type so that they can be joined.
+
+    Visits keep their ids as they came; where patients or providers hold them in another type, they follow.
+    """
 
     visits: pl.LazyFrame
     patients: pl.LazyFrame | None = None
     providers: pl.LazyFrame | None = None
+
+    def __post_init__(self) -> None:
+        schema = self.visits.collect_schema()
+        for name in ("patients", "providers"):
+            table = getattr(self, name)
+            if table is not None:
+                object.__setattr__(self, name, _with_ids_like(table, schema))
+
+
+def _with_ids_like(table: pl.LazyFrame, visits: pl.Schema) -> pl.LazyFrame:
+    like = {"listed_provider_id": "provider_id"}
+    casts = [
+        pl.col(name).cast(visits[like.get(name, name)], strict=False)
+        for name, dtype in table.collect_schema().items()
+        if name.endswith("_id") and like.get(name, name) in visits and dtype != visits[like.get(name, name)]
+    ]
+    return table.with_columns(casts)
+
+
+def one_per(table: pl.LazyFrame, key: str) -> pl.LazyFrame:
+    """Keep one row per key, the same one whatever the order of the rows: a join must not multiply visits."""
+    return table.sort(table.collect_schema().names()).unique(key, keep="first", maintain_order=True)
 
 
 def base(sources: Sources, rules: Rules, *, with_listed: bool = False) -> pl.LazyFrame:
@@ -69,7 +94,7 @@ def _of_providers(sources: Sources, column: str, why: str) -> pl.LazyFrame:
             allowed=f"Allowed: a column of that name in the visits, or {column} in a table of providers.",
             next_step="Map the column with --columns, or give --providers FILE.",
         )
-    return sources.providers.select("provider_id", column).unique("provider_id", keep="any")
+    return one_per(sources.providers.select("provider_id", column), "provider_id")
 
 
 def _with_listed(visits: pl.LazyFrame, sources: Sources, rules: Rules) -> pl.LazyFrame:
@@ -81,7 +106,7 @@ def _with_listed(visits: pl.LazyFrame, sources: Sources, rules: Rules) -> pl.Laz
             next_step="Give --patients FILE (in Python: patients=frame).",
         )
     wanted = [name for name in ("listed_provider_id", "listed_from") if name in patients.collect_schema()]
-    lists = patients.select("patient_id", *wanted).unique("patient_id", keep="any")
+    lists = one_per(patients.select("patient_id", *wanted), "patient_id")
     listed_actor = pl.col("listed_provider_id")
     if rules.level != "provider":
         members = _of_providers(sources, f"{rules.level}_id", f"level {rules.level}")

@@ -1,0 +1,53 @@
+"""`continuity indices`."""
+
+from typing import Any
+
+import click
+
+from continuity.cli import options, talk
+
+
+@click.command(epilog="Example: continuity indices coc --language fi")
+@click.argument("key", required=False)
+@options.language
+@click.option("--json", "as_json", is_flag=True, help="Print a machine-readable catalogue on stdout.")
+def command(key: str | None, language: Any, *, as_json: bool) -> None:
+    """List the indices, or show one: formula, range, minimum, source, traps."""
+    from continuity.metrics import index, keys
+
+    if key is None:
+        found = {name: index(name).label[language] for name in keys()}
+        talk.say([f"{name:20} {label}" for name, label in found.items()], found, quiet=False, as_json=as_json)
+        return
+    entry = index(key)
+    said: dict[str, Any] = {
+        "key": entry.key,
+        "label": entry.label[language],
+        "symbol": entry.symbol,
+        "formula": entry.formula,
+        "range": list(entry.range),
+        "higher_is_more": entry.higher_is_more,
+        "min_visits": entry.min_visits,
+        "undefined": [reason for _, reason in entry.undefined],
+        "family": entry.family,
+        "names": list(entry.names),
+        "source": entry.source,
+        "status": entry.status,
+        "traps": list(entry.traps),
+        "examples": {visits: None if value is None else str(value) for visits, value in entry.examples.items()},
+    }
+    more = "more" if entry.higher_is_more else "less"
+    lines = [
+        f"{entry.label[language]}",
+        f"  formula    {entry.symbol} = {entry.formula}",
+        f"  range      {entry.range[0]} to {entry.range[1]}; higher means {more} continuity",
+        f"  minimum    {entry.min_visits} visit(s) by mathematics",
+        f"  source     {entry.source}" + (" (own definition)" if entry.own_definition else ""),
+        *[f"  name       {name}" for name in entry.names],
+        *[f"  trap       {trap}" for trap in entry.traps],
+        *[
+            f"  example    {visits}: {'undefined' if value is None else value}"
+            for visits, value in entry.examples.items()
+        ],
+    ]
+    talk.say(lines, said, quiet=False, as_json=as_json)

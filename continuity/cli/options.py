@@ -1,0 +1,167 @@
+"""The options that commands share, each written once, and how they become the parameters of a job."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from continuity import vocabulary as v
+from continuity.errors import UsageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Given = dict[str, Any]
+"""What the user gave, by the name of the option; None where nothing was given."""
+
+
+def _group(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _words(name: str, kind: object, text: str, **more: Any) -> Callable[[Any], Any]:
+    return click.option(name, type=click.Choice(v.words(kind)), help=text, **more)
+
+
+visits = click.argument("visits", metavar="VISITS")
+language = _words("--language", v.Language, "Language of the pages.", default="en", show_default=True)
+suites = click.option(
+    "--suites", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of your own expectations."
+)
+
+reading = _group(
+    click.option("--patients", metavar="FILE", help="Patients: listed provider, unit, birth year, ..."),
+    click.option("--providers", metavar="FILE", help="Providers: role, team, unit, ..."),
+    _words("--source", v.SourceKind, "Kind of the source.", default="auto", show_default=True),
+    click.option("--columns", metavar="NAME=COLUMN,...", help="Column names: patient_id=asiakas,provider_id=laakari"),
+    click.option("--separator", metavar="CHAR", help="Separator of a CSV file; detected where not given."),
+    click.option("--encoding", metavar="NAME", help="Encoding of a CSV file; detected where not given."),
+    click.option("--date-format", metavar="FORM", help="Form of the dates of a CSV file, such as '%d.%m.%Y %H:%M'."),
+    click.option("--time-zone", default=v.DEFAULT_TIME_ZONE, show_default=True, help="Zone of local times."),
+)
+
+FILTERS: Final = {"role": "role", "mode": "contact_mode", "urgency": "urgency", "care_type": "care_type"}
+ruling = _group(
+    _words("--level", v.Level, "Continuity with whom. [default: provider]"),
+    _words("--unknown-provider", v.UnknownProvider, "What a visit without a provider counts as. [default: drop]"),
+    click.option(
+        "--unknown-codes", metavar="CODE,...", help="Provider codes that mean 'unknown', such as a shared login."
+    ),
+    _words("--same-day", v.SameDay, "Which rows of one day are one visit."),
+    _words("--tie-order", v.TieOrder, "Order of visits at the same moment. [default: expectation]"),
+    click.option("--min-visits", type=click.IntRange(min=1), help="Fewest visits for a value. [default: 3]"),
+    click.option("--role", metavar="ROLE,...", help=f"Keep visits to these roles: {','.join(v.words(v.Role))}"),
+    click.option("--mode", metavar="MODE,...", help=f"Keep these modes: {','.join(v.words(v.ContactMode))}"),
+    click.option("--urgency", metavar="URGENCY,...", help=f"Keep these urgencies: {','.join(v.words(v.Urgency))}"),
+    click.option("--care-type", metavar="TYPE,...", help="Keep these care types, in the words of the source."),
+    click.option("--preset", metavar="NAME", help="Rules after a publication: thl_like, nqf_3617, hull_2022."),
+    click.option("--window", metavar="START:END", help="Half-open window, such as 2025-01-01:2026-01-01."),
+)
+rolling = _group(
+    click.option("--every", metavar="D", help="Rolling windows: a new one every 1mo, 1w, ..."),
+    click.option("--period", metavar="D", help="Rolling windows: their length, such as 12mo."),
+)
+choosing = _group(
+    click.option("--index", "indices", multiple=True, metavar="KEY", help="An index; may be repeated."),
+    click.option("--all", "every_index", is_flag=True, help="Every index that the data allow."),
+)
+protecting = _group(
+    click.option("--min-patients", type=int, help="Fewest patients in a published cell. [default: 5]"),
+    click.option("--min-providers", type=int, help="Fewest providers in a published cell. [default: 5]"),
+)
+talking = _group(
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary on stdout."),
+)
+
+
+def split(text: str | None) -> tuple[str, ...] | None:
+    """Split a comma-separated list; None stays None."""
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def inputs_of(given: Given) -> Any:
+    """Give the `Inputs` of a job, and take their options out of `given`.
+
+    Raises
+    ------
+    UsageError
+        ``--columns`` cannot be read.
+    """
+    from continuity.pipeline import Inputs
+    from continuity.sources import ReadOptions
+
+    pairs = split(given.pop("columns")) or ()
+    if any("=" not in pair for pair in pairs):
+        raise UsageError("--columns cannot be read.", allowed="Allowed: patient_id=asiakas,provider_id=laakari")
+    separator = given.pop("separator")
+    options = ReadOptions(
+        columns=dict(pair.split("=", 1) for pair in pairs),
+        separator="\t" if separator in ("tab", "\\t") else separator,
+        encoding=given.pop("encoding"),
+        date_format=given.pop("date_format"),
+        time_zone=given.pop("time_zone"),
+    )
+    return Inputs(given.pop("visits"), given.pop("patients"), given.pop("providers"), given.pop("source"), options)
+
+
+def rules_of(given: Given, **defaults: Any) -> tuple[Any, Any]:
+    """Give the `Rules` and the windows of a job, and take their options out of `given`.
+
+    A rule that the user does not give comes from the preset, then from `defaults`, then from `Rules`.
+
+    Raises
+    ------
+    UsageError
+        A rule, preset or window that does not exist.
+    """
+    from continuity.metrics import Rules
+    from continuity.metrics.engine.presets import preset as find_preset
+    from continuity.metrics.engine.windows import windows
+
+    values = {rule: split(given.pop(option)) for option, rule in FILTERS.items()}
+    values["unknown_codes"] = split(given.pop("unknown_codes"))
+    for name in ("level", "unknown_provider", "same_day", "tie_order", "min_visits"):
+        values[name] = given.pop(name)
+    preset = given.pop("preset")
+    spans = windows(_window(given.pop("window")), given.pop("every", None), given.pop("period", None))
+    fixed = find_preset(preset).rules if preset else {}
+    chosen = {name: value for name, value in values.items() if value is not None}
+    return Rules.of(**{**defaults, **fixed, **chosen}), spans
+
+
+def _window(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    start, colon, end = text.partition(":")
+    if not colon or ":" in end:
+        raise UsageError("--window cannot be read.", allowed="Allowed: START:END, such as 2025-01-01:2026-01-01.")
+    return start, end
+
+
+def indices_of(given: Given, default: Sequence[str], *, with_lists: bool) -> tuple[str, ...]:
+    """Give the keys of the indices asked for, and take their options out of `given`."""
+    from continuity.metrics import keys
+
+    asked, every = given.pop("indices"), given.pop("every_index")
+    if every:
+        return tuple(key for key in keys() if with_lists or key != "upc_assigned")
+    return tuple(asked) or tuple(default)
+
+
+def limits_of(given: Given) -> Any:
+    """Give the `Limits` of disclosure control, and take their options out of `given`.
+
+    Raises
+    ------
+    UsageError
+        A limit that would protect nobody.
+    """
+    from continuity.privacy import Limits
+
+    asked = {name: given.pop(name) for name in ("min_patients", "min_providers")}
+    return Limits(**{name: value for name, value in asked.items() if value is not None})

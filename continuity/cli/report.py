@@ -1,0 +1,39 @@
+"""`continuity report`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from continuity.cli import options, talk
+
+
+@click.command(epilog="Example: continuity report visits.csv --patients patients.csv --output out --language fi")
+@options.visits
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder.")
+@options.language
+@options.reading
+@options.ruling
+@options.protecting
+@options.suites
+@options.talking
+def command(output: Path, language: Any, suites: Path | None, *, quiet: bool, as_json: bool, **given: Any) -> None:
+    """Check a file of visits, compute continuity, and write a report to read.
+
+    Writes report.html, report.xlsx, tables/*.parquet, quality.html and manifest.json. When a critical expectation on
+    the data fails, only quality.html is written and the exit code is 4.
+    """
+    from continuity.pipeline.report import ReportJob, report
+
+    inputs = options.inputs_of(given)
+    rules, spans = options.rules_of(given, same_day="patient_provider_day")
+    job = ReportJob(rules, spans, language, options.limits_of(given), suites)
+    with talk.progress(quiet=quiet) as progress:
+        said = report(inputs, output, job, progress)
+    lines = [
+        f"{said['n_visits']:,} visits of {said['n_patients']:,} patients; "
+        f"{talk.percent(said['unknown_share'])} of visits have no known provider.",
+        f"Warnings about the data: {said['n_warnings']}",
+        f"Report: {said['report']}",
+    ]
+    talk.say(lines, said, quiet=quiet, as_json=as_json)

@@ -1,0 +1,47 @@
+"""What a command says while it works and when it is done: progress on a terminal, a summary, or JSON."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import click
+
+from continuity.pipeline import Progress
+
+_STEPS: Final = {
+    "read": "Reading",
+    "check": "Checking the data",
+    "compute": "Computing indices",
+    "protect": "Protecting small cells",
+    "write": "Writing",
+    "generate": "Making synthetic data",
+}
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Progress]:
+    """Show the step that is going on, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _step: None
+        return
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status("Starting ...") as status:
+        yield lambda step: status.update(f"{_STEPS.get(step, step)} ...")
+
+
+def say(lines: list[str], summary: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
+    """Print the summary as JSON, or the lines for a person."""
+    if as_json:
+        click.echo(json.dumps(summary, indent=2, ensure_ascii=False, sort_keys=True, default=str))
+    elif not quiet:
+        for line in lines:
+            click.echo(line)
+
+
+def percent(share: float | None) -> str:
+    """Write a share for a person."""
+    return "-" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,38 @@
+"""The gate alone."""
+
+from pathlib import Path
+from typing import Any
+
+from continuity import quality, reports
+from continuity.pipeline.inputs import Inputs, Progress, quietly
+from continuity.vocabulary import Language
+
+
+def check(
+    inputs: Inputs,
+    directory: Path | None,
+    *,
+    language: Language,
+    suites: Path | None = None,
+    progress: Progress = quietly,
+) -> tuple[quality.QualityResult, dict[str, Any]]:
+    """Run the gate, and write quality.html and quality.json where a folder is given.
+
+    Returns
+    -------
+    tuple of (QualityResult, dict)
+        The verdict, and what the command line says.
+
+    Raises
+    ------
+    InputError
+        The input cannot be read.
+    """
+    progress("read")
+    tables = inputs.read()
+    progress("check")
+    verdict = quality.check(tables.present(), suites=suites)
+    written: tuple[Path, ...] = ()
+    if directory is not None:
+        written = reports.write_quality(verdict, directory, language=language, input_name=inputs.name, with_json=True)
+    return verdict, {"files": [str(path) for path in written], **verdict.to_dict()}

@@ -1,0 +1,66 @@
+"""Collect what every aggregate is made of: the indices of patients, and their visits by provider."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from continuity.evaluation.aggregate import Measured
+from continuity.metrics import Rules, index
+from continuity.metrics.engine.compute import indices_of, with_windows
+from continuity.metrics.engine.prepare import Sources, prepared
+from continuity.metrics.engine.windows import Window
+
+ROLES: Final = ("doctor", "nurse")
+
+
+def has_lists(sources: Sources) -> bool:
+    """Tell whether the patients say with whom they are listed."""
+    return sources.patients is not None and "listed_provider_id" in sources.patients.collect_schema()
+
+
+def roles_of(sources: Sources, rules: Rules) -> dict[str, Rules]:
+    """Give the rules for all visits and, where roles are known, for those to doctors and to nurses apart."""
+    known = "provider_role" in sources.visits.collect_schema()
+    known |= sources.providers is not None and "role" in sources.providers.collect_schema()
+    apart = [role for role in ROLES if known and (rules.role is None or role in rules.role)]
+    return {"all": rules} | {role: rules.with_(role=(role,)) for role in apart}
+
+
+def measure(
+    sources: Sources, keys: Sequence[str], rules: Rules, spans: Sequence[Window] | None, *, bounds: bool = False
+) -> Measured:
+    """Compute the indices of every patient, and count the visits by provider.
+
+    Parameters
+    ----------
+    sources : Sources
+    keys : sequence of str
+        Indices; ``upc_assigned`` is left to the share of visits with the listed provider.
+    rules : Rules
+    spans : sequence of Window or None
+    bounds : bool
+        Whether to add both extremes for visits with an unknown provider, as ``<key>_low`` and ``<key>_high``.
+    """
+    chosen = [index(key) for key in keys if key != "upc_assigned"]
+    also = ("n_listed", "n_while_listed") if has_lists(sources) and rules.unknown_provider != "bounds" else ()
+    per_patient = indices_of(sources, chosen, rules, spans, also=also).collect(engine="streaming")
+    if bounds:
+        extremes = indices_of(sources, chosen, rules.with_(unknown_provider="bounds"), spans).collect(
+            engine="streaming"
+        )
+        ends = [f"{entry.key}_{end}" for entry in chosen for end in ("low", "high")]
+        per_patient = per_patient.join(
+            extremes.select("patient_id", "window_start", *ends), on=["patient_id", "window_start"], how="left"
+        )
+    visits = prepared(sources, rules, spans)
+    counted = visits.group_by("patient_id", "window_id", "actor").agg(n=pl.len().cast(pl.Int64))
+    pairs = with_windows(counted, visits, spans).select("patient_id", "window_start", "actor", "n")
+    return Measured(per_patient, pairs.collect(engine="streaming"), rules.min_visits)
+
+
+def unknown_share(sources: Sources, rules: Rules, spans: Sequence[Window] | None) -> float:
+    """Give the share of visits whose provider is unknown, among those that the filters and windows keep."""
+    visits = prepared(sources, rules.with_(same_day="keep_all", tie_order="expectation"), spans)
+    share = visits.select(pl.col("actor").is_null().mean()).collect(engine="streaming").item()
+    return float(share or 0.0)

@@ -1,0 +1,139 @@
+"""The main job: read, check, compute, aggregate, protect, report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from continuity import quality, reports
+from continuity.errors import QualityError
+from continuity.metrics import Rules
+from continuity.metrics.engine.windows import Window
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, versions
+from continuity.pipeline.measure import measure, roles_of, unknown_share
+from continuity.pipeline.publish import publish
+from continuity.privacy import Limits
+from continuity.reports.content import Method, ReportContent
+from continuity.sources import Tables
+from continuity.vocabulary import Language
+
+REPORT_INDICES: Final = ("coc", "upc", "secon", "hhi", "k_index", "mmci", "provider_count")
+BOUNDS_ABOVE: Final = 0.01  # share of unknown providers above which both extremes are shown
+
+
+@dataclass(frozen=True)
+class ReportJob:
+    """What a report shall hold.
+
+    Parameters
+    ----------
+    rules : Rules
+        The report's own default for the same-day rule is ``patient_provider_day``.
+    spans : sequence of Window or None
+        At most one window; None is the whole of the data.
+    language : {"fi", "sv", "en"}
+    limits : Limits
+    suites : pathlib.Path or None
+        A folder of expectations in the place of our own.
+    """
+
+    rules: Rules
+    spans: Sequence[Window] | None
+    language: Language
+    limits: Limits
+    suites: Path | None = None
+
+
+def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress = quietly) -> dict[str, Any]:
+    """Make the report of a file of visits.
+
+    Returns
+    -------
+    dict
+        report, files, n_visits, n_patients, n_warnings, unknown_share: what the command line says.
+
+    Raises
+    ------
+    InputError
+        The input cannot be read.
+    QualityError
+        A critical expectation failed; only quality.html was written.
+    """
+    progress("read")
+    tables = inputs.read()
+    progress("check")
+    verdict = gate(tables, inputs, directory, job)
+    sources = as_sources(tables)
+    rules = job.rules
+    if rules.care_type is None and tables.care_types:
+        rules = rules.with_(care_type=tables.care_types)
+    progress("compute")
+    unknown = unknown_share(sources, rules, job.spans)
+    bounds = unknown > BOUNDS_ABOVE and rules.unknown_provider == "drop"
+    measured = {
+        role: measure(sources, REPORT_INDICES, rule, job.spans, bounds=bounds)
+        for role, rule in roles_of(sources, rules).items()
+    }
+    progress("protect")
+    published = publish(sources, measured, rules, job.spans, job.limits)
+    progress("write")
+    start, end = _span(measured["all"].per_patient, job.spans)
+    method = Method(
+        indices=REPORT_INDICES,
+        window_start=start,
+        window_end=end,
+        parameters=rules.as_parameters(),
+        unit_rule=published.unit_rule or "most_visits",
+        team_rule=published.team_rule or "most_visits",
+        time_zone=inputs.options.time_zone,
+        input_name=inputs.name,
+        input_fingerprint=inputs.fingerprint(),
+        versions=versions(),
+        created_on=datetime.now(tz=UTC).date(),
+    )
+    content = ReportContent(published.tables, verdict, method)
+    written = reports.write_report(content, directory, language=job.language)
+    return {
+        "report": str(directory / "report.html"),
+        "files": [str(path) for path in written],
+        "n_visits": int(measured["all"].per_patient["n_visits"].sum()),
+        "n_patients": measured["all"].per_patient["patient_id"].n_unique(),
+        "n_warnings": len(verdict.warnings),
+        "unknown_share": unknown,
+    }
+
+
+def gate(tables: Tables, inputs: Inputs, directory: Path, job: ReportJob) -> quality.QualityResult:
+    """Run the gate; where a critical expectation fails, write the quality page and stop.
+
+    Raises
+    ------
+    QualityError
+        Names the failed expectations.
+    """
+    verdict = quality.check(tables.present(), suites=job.suites)
+    if not verdict.passed:
+        reports.write_quality(verdict, directory, language=job.language, input_name=inputs.name, with_json=False)
+        raise critical(verdict, inputs, directory / "quality.html")
+    return verdict
+
+
+def critical(verdict: quality.QualityResult, inputs: Inputs, page: Path | None) -> QualityError:
+    """Give the error that says which critical expectations failed."""
+    failed = "; ".join(finding.texts["en"]["title"] for finding in verdict.critical)
+    return QualityError(
+        f"{inputs.name} fails {len(verdict.critical)} critical expectation(s): {failed}.",
+        next_step=f"What to do stands in {page}." if page else "Give --output DIR for a page that says what to do.",
+    )
+
+
+def _span(per_patient: pl.DataFrame, spans: Sequence[Window] | None) -> tuple[Any, Any]:
+    if spans:
+        return spans[0].start.date(), spans[-1].end.date()
+    if per_patient.is_empty():
+        today = datetime.now(tz=UTC).date()
+        return today, today + timedelta(days=1)
+    return per_patient["window_start"][0].date(), per_patient["window_end"][0].date()

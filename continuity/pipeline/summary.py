@@ -1,0 +1,120 @@
+"""Protected aggregates of indices by group, as one table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from continuity import files, quality
+from continuity.errors import InputError
+from continuity.evaluation.aggregate import aggregate
+from continuity.evaluation.groups import members
+from continuity.metrics import Rules
+from continuity.metrics.engine.prepare import Sources
+from continuity.metrics.engine.windows import Window
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, versions
+from continuity.pipeline.measure import measure, roles_of
+from continuity.pipeline.metrics import refuse_other_than_tables, write_table
+from continuity.pipeline.report import critical
+from continuity.privacy import Limits, protect
+
+AGE_BANDS: Final = ((0, "0-17"), (18, "18-44"), (45, "45-64"), (65, "65-74"), (75, "75+"))
+
+
+def summary(
+    inputs: Inputs,
+    output: Path,
+    *,
+    keys: Sequence[str],
+    by: Sequence[str],
+    rules: Rules,
+    spans: Sequence[Window] | None,
+    limits: Limits,
+    progress: Progress = quietly,
+) -> dict[str, Any]:
+    """Aggregate indices by columns, protect the cells and write them.
+
+    `by` may name columns of patients or visits, ``role`` (doctors and nurses apart) and ``age_band`` (age in the year
+    in which the window starts).
+
+    Raises
+    ------
+    InputError
+        The input cannot be read, or no table has a column of `by`.
+    QualityError
+        A critical expectation failed.
+    """
+    refuse_other_than_tables(output)
+    progress("read")
+    tables = inputs.read()
+    progress("check")
+    verdict = quality.check(tables.present())
+    if not verdict.passed:
+        raise critical(verdict, inputs, None)
+    sources = as_sources(tables)
+    progress("compute")
+    by_role = "role" in by
+    groups = [name for name in dict.fromkeys(by) if name != "role"]
+    parts = []
+    for role, rule in roles_of(sources, rules).items():
+        if by_role or role == "all":
+            measured = measure(sources, keys, rule, spans)
+            parts.append(
+                aggregate(measured, groups, _members(sources, groups, measured.per_patient)).with_columns(
+                    role=pl.lit(role)
+                )
+            )
+    if by_role and len(parts) == 1:
+        raise InputError.missing_columns(["provider_role"], sources.visits.collect_schema().names(), "the visits")
+    rows = pl.concat(parts, how="diagonal_relaxed")
+    rows = rows if by_role else rows.drop("role")
+    progress("protect")
+    names = [*(["role"] if by_role else []), *groups]
+    cell = (*names, "window_start", "window_end", "index")
+    table = protect(
+        rows,
+        name="summary",
+        keys=cell,
+        margins=[[other for other in cell if other != name] for name in names] or [list(cell)],
+        counts=("n_undefined",),
+        totals=pl.col("role") == "all" if by_role else None,
+        limits=limits,
+    )
+    progress("write")
+    note = {"parameters": rules.as_parameters(), "by": list(by), "versions": versions()}
+    files.replace_with(output, lambda path: write_table(table.frame, path, note))
+    return {
+        "output": str(output),
+        "n_cells": table.frame.height,
+        "n_suppressed": table.n_suppressed,
+        "smallest_cell": table.smallest_cell,
+        "parameters": rules.as_parameters(),
+    }
+
+
+def _members(sources: Sources, groups: Sequence[str], per_patient: pl.DataFrame) -> pl.DataFrame | None:
+    """Give the group of each patient in every column of `groups`."""
+    if not groups:
+        return None
+    table = per_patient.select("patient_id").unique().lazy()
+    for name in groups:
+        found = members(sources, "birth_year" if name == "age_band" else name)
+        if found is None:
+            there = {
+                n for frame in (sources.visits, sources.patients) if frame is not None for n in frame.collect_schema()
+            }
+            raise InputError.missing_columns([name], sorted(there), "the visits and the patients")
+        table = table.join(found[0], on="patient_id", how="left")
+    frame = table.collect(engine="streaming")
+    if "age_band" in groups:
+        year = pl.lit(per_patient["window_start"].min()).dt.year()
+        frame = frame.with_columns(age_band=_age_band(year - pl.col("birth_year"))).drop("birth_year")
+    return frame
+
+
+def _age_band(age: pl.Expr) -> pl.Expr:
+    band = pl.lit(None, pl.String)
+    for least, name in AGE_BANDS:
+        band = pl.when(age >= least).then(pl.lit(name)).otherwise(band)
+    return band
