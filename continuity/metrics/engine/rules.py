@@ -122,6 +122,8 @@ class Rules:
         for name in (*_FILTERS, "unknown_codes"):
             if values.get(name) is not None:
                 values[name] = _several(values[name])
+            if name in _FILTERS and values.get(name) == ():
+                raise UsageError(f"{name} names no kind of visit.", next_step="Leave it out to keep all visits.")
         return cls(**values)
 
     def with_(self, **changes: Any) -> Self:

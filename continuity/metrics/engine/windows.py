@@ -59,6 +59,7 @@ def windows(
         if every or period:
             raise UsageError("Rolling windows need bounds.", next_step="Give the window START:END that they lie in.")
         return None
+    _refuse_other_shapes(window)
     pairs = cast("list[WindowLike]", [window] if _is_pair(window) else list(window))
     found = sorted((Window(_moment(start), _moment(end)) for start, end in pairs), key=lambda w: (w.start, w.end))
     if not (every or period):
@@ -81,6 +82,17 @@ def _rolling(bounds: Window, every: str, period: str) -> tuple[Window, ...]:
     if not rolled:
         raise UsageError(f"No window of length {period} fits between the bounds.")
     return rolled
+
+
+def _refuse_other_shapes(window: object) -> None:
+    if isinstance(window, tuple | list) and window:
+        pairs = [window] if _is_pair(window) else window
+        if all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+            return
+    raise UsageError(
+        "The window is neither a pair of moments nor a list of such pairs.",
+        allowed='Allowed: such as ("2025-01-01", "2026-01-01").',
+    )
 
 
 def _is_pair(window: WindowLike | Sequence[WindowLike]) -> bool:
