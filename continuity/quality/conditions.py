@@ -17,41 +17,50 @@ Arguments = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Counts:
-    """Two aggregating expressions: rows looked at (those not ignored as missing), and unexpected ones among them."""
+    """Two aggregating expressions of one metric.
+
+    Parameters
+    ----------
+    kept : polars.Expr
+        Rows looked at: those that are not ignored as missing.
+    unexpected : polars.Expr
+        Rows among them that break the expectation.
+    """
 
     kept: pl.Expr
     unexpected: pl.Expr
 
 
-def present(column: str, schema: pl.Schema) -> pl.Expr:
+def _present(column: str, schema: pl.Schema) -> pl.Expr:
     """Tell which rows hold a value: neither null nor NaN."""
     expr = pl.col(column)
     return expr.is_not_null() & expr.is_not_nan() if schema[column].is_float() else expr.is_not_null()
 
 
-def rows(kept: pl.Expr, meets: pl.Expr) -> Counts:
+def _rows(kept: pl.Expr, meets: pl.Expr) -> Counts:
     """Count the kept rows that do not meet a condition; a condition that is null is not met."""
     return Counts(kept.sum(), (kept & ~meets.fill_null(value=False)).sum())
 
 
-def repeated(columns: list[str], kept: pl.Expr, schema: pl.Schema) -> Counts:
+def _repeated(columns: list[str], kept: pl.Expr, schema: pl.Schema) -> Counts:
     """Count the kept rows whose values, all columns together, are there more than once.
 
-    Equal neighbours of sorted 64-bit hashes are counted: twice as fast as grouping, at a quarter of its memory. Among
-    45 million rows the expected number of different rows that share a hash is 0.00006.
+    Rows alone in a run of equal sorted 64-bit hashes are taken off: a third of the time of grouping, and a third of its
+    memory. Among 45 million rows the expected number of different rows that share a hash is 0.00006.
     """
-    hashes = pl.struct(_values(column, schema) for column in columns).hash(seed=0).filter(kept).sort()
-    same = hashes == hashes.shift(1)
-    return Counts(kept.sum(), (same | same.shift(-1)).fill_null(value=False).sum())
+    hashes = pl.struct(_values(column, schema) for column in columns).hash(seed=0).filter(kept)
+    # Named once: the streaming engine sorts again for each mention of a sorted expression.
+    alone = (hashes.sort().rle().struct.field("len") == 1).sum()
+    return Counts(kept.sum(), kept.sum().cast(pl.Int64) - alone.cast(pl.Int64))
 
 
 def _values(column: str, schema: pl.Schema) -> pl.Expr:
     return pl.col(column).fill_nan(None) if schema[column].is_float() else pl.col(column)
 
 
-def within(value: pl.Expr, arguments: Arguments, dtype: pl.DataType) -> pl.Expr:
+def _within(value: pl.Expr, arguments: Arguments, dtype: pl.DataType) -> pl.Expr:
     """Tell which values lie between ``min_value`` and ``max_value``, each bound open, closed or absent."""
-    low, high = (bound(arguments.get(name), dtype) for name in ("min_value", "max_value"))
+    low, high = (_bound(arguments.get(name), dtype) for name in ("min_value", "max_value"))
     tests = []
     if low is not None:
         tests.append(value > low if arguments.get("strict_min") else value >= low)
@@ -60,7 +69,7 @@ def within(value: pl.Expr, arguments: Arguments, dtype: pl.DataType) -> pl.Expr:
     return reduce(pl.Expr.and_, tests)
 
 
-def bound(value: object, dtype: pl.DataType) -> pl.Expr | None:
+def _bound(value: object, dtype: pl.DataType) -> pl.Expr | None:
     """Read a bound as a literal of the column's kind; dates and moments are written in ISO form."""
     if value is None:
         return None
@@ -81,9 +90,9 @@ def _moment(value: object) -> datetime:
     return datetime.fromisoformat(str(value))
 
 
-def kept_rows(columns: list[str], ignore_row_if: str, schema: pl.Schema) -> pl.Expr:
+def _kept_rows(columns: list[str], ignore_row_if: str, schema: pl.Schema) -> pl.Expr:
     """Tell which rows an expectation on several columns looks at."""
-    known = [present(column, schema) for column in columns]
+    known = [_present(column, schema) for column in columns]
     if ignore_row_if in ("both_values_are_missing", "all_values_are_missing"):
         return reduce(pl.Expr.or_, known)
     if ignore_row_if in ("either_value_is_missing", "any_value_is_missing"):
@@ -94,7 +103,7 @@ def kept_rows(columns: list[str], ignore_row_if: str, schema: pl.Schema) -> pl.E
 def _of_column(test: Callable[[pl.Expr, Arguments, pl.DataType], pl.Expr]) -> Callable[[Arguments, pl.Schema], Counts]:
     def counts(arguments: Arguments, schema: pl.Schema) -> Counts:
         column = arguments["column"]
-        return rows(present(column, schema), test(pl.col(column), arguments, schema[column]))
+        return _rows(_present(column, schema), test(pl.col(column), arguments, schema[column]))
 
     return counts
 
@@ -103,29 +112,29 @@ def _of_pair(test: Callable[[pl.Expr, pl.Expr, Arguments], pl.Expr]) -> Callable
     def counts(arguments: Arguments, schema: pl.Schema) -> Counts:
         columns = [arguments["column_A"], arguments["column_B"]]
         # Polars puts NaN above all numbers and equal to itself; in pandas no comparison with a missing value holds.
-        comparable = reduce(pl.Expr.and_, [present(column, schema) for column in columns])
-        kept = kept_rows(columns, arguments["ignore_row_if"], schema)
-        return rows(kept, comparable & test(pl.col(columns[0]), pl.col(columns[1]), arguments))
+        comparable = reduce(pl.Expr.and_, [_present(column, schema) for column in columns])
+        kept = _kept_rows(columns, arguments["ignore_row_if"], schema)
+        return _rows(kept, comparable & test(pl.col(columns[0]), pl.col(columns[1]), arguments))
 
     return counts
 
 
 def _missing(arguments: Arguments, schema: pl.Schema) -> Counts:
-    known = present(arguments["column"], schema)
+    known = _present(arguments["column"], schema)
     return Counts(pl.len(), (~known).sum())
 
 
 def _not_missing(arguments: Arguments, schema: pl.Schema) -> Counts:
-    return Counts(pl.len(), present(arguments["column"], schema).sum())
+    return Counts(pl.len(), _present(arguments["column"], schema).sum())
 
 
 def _repeated_value(arguments: Arguments, schema: pl.Schema) -> Counts:
-    return repeated([arguments["column"]], present(arguments["column"], schema), schema)
+    return _repeated([arguments["column"]], _present(arguments["column"], schema), schema)
 
 
 def _repeated_row(arguments: Arguments, schema: pl.Schema) -> Counts:
     columns = list(arguments["column_list"])
-    return repeated(columns, kept_rows(columns, arguments["ignore_row_if"], schema), schema)
+    return _repeated(columns, _kept_rows(columns, arguments["ignore_row_if"], schema), schema)
 
 
 def _greater(a: pl.Expr, b: pl.Expr, arguments: Arguments) -> pl.Expr:
@@ -133,7 +142,7 @@ def _greater(a: pl.Expr, b: pl.Expr, arguments: Arguments) -> pl.Expr:
 
 
 def _length(expr: pl.Expr, arguments: Arguments, _: pl.DataType) -> pl.Expr:
-    return within(expr.str.len_chars(), arguments, pl.UInt32())
+    return _within(expr.str.len_chars(), arguments, pl.UInt32())
 
 
 # Metric name without its ending (".condition", ".unexpected_count", ...) -> counts.
@@ -143,7 +152,7 @@ MAPS: Final[Mapping[str, Callable[[Arguments, pl.Schema], Counts]]] = {
     "column_values.unique": _repeated_value,
     "column_values.in_set": _of_column(lambda value, given, _: value.is_in(given["value_set"])),
     "column_values.not_in_set": _of_column(lambda value, given, _: ~value.is_in(given["value_set"])),
-    "column_values.between": _of_column(within),
+    "column_values.between": _of_column(_within),
     "column_values.match_regex": _of_column(lambda value, given, _: value.str.contains(given["regex"])),
     "column_values.not_match_regex": _of_column(lambda value, given, _: ~value.str.contains(given["regex"])),
     "column_values.value_length.between": _of_column(_length),
@@ -167,5 +176,25 @@ AGGREGATES: Final[Mapping[str, Callable[[pl.Expr], pl.Expr]]] = {
 
 
 def aggregate(metric: str, column: str, schema: pl.Schema) -> pl.Expr:
-    """Give the aggregate of a column that a metric stands for."""
+    """Give the aggregate of a column that a metric stands for.
+
+    Parameters
+    ----------
+    metric : str
+        A key of `AGGREGATES`.
+    column : str
+    schema : polars.Schema
+        Tells whether the column can hold NaN.
+
+    Returns
+    -------
+    polars.Expr
+        One value; null for a column without values.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"n_chronic": [1.0, 3.0, float("nan"), None]})
+    >>> frame.select(aggregate("column.mean", "n_chronic", frame.schema)).item()
+    2.0
+    """
     return AGGREGATES[metric](_values(column, schema))

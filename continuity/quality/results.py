@@ -59,7 +59,13 @@ class Finding:
     grain: Grain = "row"
 
     def to_dict(self) -> dict[str, object]:
-        """Give the finding as JSON-ready values."""
+        """Give the finding as JSON-ready values.
+
+        Returns
+        -------
+        dict
+            All fields by their names.
+        """
         return {
             "key": self.key,
             "table": self.table,
@@ -102,7 +108,13 @@ class Skipped:
     texts: Texts
 
     def to_dict(self) -> dict[str, object]:
-        """Give the skipped expectation as JSON-ready values."""
+        """Give the skipped expectation as JSON-ready values.
+
+        Returns
+        -------
+        dict
+            All fields by their names.
+        """
         return {
             "key": self.key,
             "table": self.table,

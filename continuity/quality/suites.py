@@ -57,7 +57,15 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Suite:
-    """The expectations on one table and the fingerprint of their file."""
+    """The expectations on one table.
+
+    Parameters
+    ----------
+    table : {"visits", "patients", "providers"}
+    expectations : tuple of Expectation
+    fingerprint : str
+        First 16 hexadecimal digits of the SHA-256 of the file.
+    """
 
     table: TableName
     expectations: tuple[Expectation, ...]
@@ -65,7 +73,12 @@ class Suite:
 
 
 def default_folder() -> Path:
-    """Give the folder of the suites that come with the package."""
+    """Give the folder of the suites that come with the package.
+
+    Returns
+    -------
+    pathlib.Path
+    """
     inside = Path(__file__).parents[1] / "expectations"
     # A wheel carries the suites inside the package; a checkout has them beside it.
     return inside if inside.is_dir() else inside.parent.parent / "expectations"

@@ -171,6 +171,15 @@ def test_all_cases_together_are_answered_as_each_alone() -> None:
     assert [answers[e.key].success for e in together] == [pandas_answer(frame, kind, args)[0] for kind, args in CASES]
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_hardly_any_rows_make_no_difference(rows: int) -> None:
+    frame = dirty_frame().slice(3, rows)
+    asked = [Expectation(str(n), "visits", kind, arguments, "warning", {}) for n, (kind, arguments) in enumerate(CASES)]
+    ours = [validator.evaluate(frame.lazy(), frame.columns, [e])[e.key] for e in asked]
+    theirs = [pandas_answer(frame, kind, arguments) for kind, arguments in CASES]
+    assert [(o.success, o.n_unexpected) for o in ours] == [(s, found.get("unexpected_count")) for s, found in theirs]
+
+
 @pytest.mark.parametrize(
     ("kind", "arguments"),
     [
