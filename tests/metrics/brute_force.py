@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import groupby, permutations, product
+from itertools import groupby, pairwise, permutations, product
 
 ONE = Fraction(1)
 
@@ -65,7 +65,7 @@ def mmci(seen: Sequence[object]) -> Fraction:
 
 
 def secon(seen: Sequence[object]) -> Fraction:
-    return Fraction(sum(a == b for a, b in zip(seen, seen[1:], strict=False)), len(seen) - 1)
+    return Fraction(sum(a == b for a, b in pairwise(seen)), len(seen) - 1)
 
 
 def provider_count(seen: Sequence[object]) -> Fraction:

@@ -168,7 +168,7 @@ def test_bounds_are_the_extremes_over_every_filling_of_the_unknown(
                 assert reason_why_undefined(key, n, rules)
                 continue
             assert close(low, extremes[key][0]), (key, low, extremes[key])
-            # Over ties the upper bound of a sequence index holds for every order, and need not be attained by their mean.
+            # Over ties the upper bound of a sequence index holds for every order; their mean need not attain it.
             tied = any(len(moment) > 1 for moment in moments)
             if key in COUNT_INDICES or not tied:
                 assert close(high, extremes[key][1]), (key, high, extremes[key])

@@ -1,0 +1,159 @@
+"""The catalogue: every file is an index, every entry is complete, and one new file is all that a new index needs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import polars as pl
+import pytest
+
+import continuity as ct
+from continuity.errors import UsageError
+from continuity.metrics import keys
+from continuity.metrics.engine import symbols
+from continuity.metrics.engine.registry import define
+from continuity.vocabulary import Language, Reason
+
+PROJECT = Path(__file__).parents[2]
+MODULES = sorted(path for path in (PROJECT / "continuity" / "metrics").glob("*.py") if path.stem != "__init__")
+STATISTICS = {value.meta.output_name() for value in vars(symbols).values() if isinstance(value, pl.Expr)}
+
+
+def test_the_files_are_the_keys() -> None:
+    assert [path.stem for path in MODULES] == list(keys())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_file_defines_the_index_of_its_name_and_nothing_else(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "define"]
+    assert len(calls) == 1
+    written = [word.value for word in calls[0].args[0].keywords if word.arg == "key"]
+    assert [word.value for word in written] == [path.stem]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("key", keys())
+def test_a_formula_needs_only_statistics_that_the_engine_gives(key: str) -> None:
+    assert ct.index(key).needs
+    assert ct.index(key).needs <= STATISTICS
+
+
+@pytest.mark.parametrize("key", keys())
+def test_an_entry_is_complete(key: str) -> None:
+    entry = ct.index(key)
+    assert set(entry.label) == set(get_args(Language))
+    assert all(text.strip() == text and text for text in (*entry.label.values(), entry.symbol, entry.formula))
+    assert len(entry.source) > 20
+    assert entry.status in ("READ", "READ-2", "DERIVED", "OWN")
+    assert len(entry.range) == 2
+    assert entry.traps
+    assert entry.min_visits >= 1
+    assert {code for _, code in entry.undefined} <= set(get_args(Reason))
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_labels_differ_between_indices(language: Language) -> None:
+    labels = ct.catalogue(language)["label"]
+    assert labels.n_unique() == labels.len() == len(keys())
+
+
+@pytest.mark.parametrize("key", keys())
+def test_what_has_no_checked_source_says_own_definition(key: str) -> None:
+    """Section 8 of the catalogue of indices names what must carry the label; of those shipped it is the K index."""
+    must = {
+        "k_index",
+        "visit_entropy",
+        "chance_adjusted_coc",
+        "regularity",
+        "relationship_span",
+        "prior_share",
+        "prior_visits",
+        "coc_weighted",
+        "upc_weighted",
+    }
+    entry = ct.index(key)
+    assert entry.own_definition or key not in must
+    assert entry.own_definition == entry.source.lower().startswith("own definition")
+
+
+@pytest.mark.parametrize("key", keys())
+def test_every_index_that_examples_can_show_has_some(key: str) -> None:
+    entry = ct.index(key)
+    listed = {"n_listed", "n_while_listed"}
+    assert entry.needs & listed or len(entry.examples) >= 2
+    undefined = [text for text, exact in entry.examples.items() if exact is None]
+    assert bool(undefined) == any(code == "too_few_visits" for _, code in entry.undefined)
+
+
+def test_an_index_cannot_be_defined_twice() -> None:
+    with pytest.raises(UsageError, match="'coc' is defined twice"):
+        define(ct.index("coc"))
+
+
+def test_the_catalogue_is_a_frame_with_a_row_per_index() -> None:
+    table = ct.catalogue()
+    assert table["key"].to_list() == list(keys()) == sorted(keys())
+    assert all(table[name].null_count() == 0 for name in table.columns)
+
+
+NEW_INDEX = '''"""Visits to others than the provider seen most, as a share."""
+
+from fractions import Fraction
+
+from continuity.metrics.engine.registry import Index, define
+from continuity.metrics.engine.symbols import N, m
+
+define(
+    Index(
+        key="share_elsewhere",
+        label={"fi": "Muualla", "sv": "Annorstädes", "en": "Share elsewhere"},
+        symbol="E",
+        formula="(N - m) / N",
+        value=(N - m) / N,
+        family="density",
+        range=("0", "1"),
+        higher_is_more=False,
+        min_visits=1,
+        source="Own definition, made up for a test",
+        status="OWN",
+        laws=("relabelling", "within_range"),
+        examples={"AAB": Fraction(1, 3)},
+    )
+)
+'''
+
+USE = """
+import sys
+import polars as pl
+import continuity as ct
+import continuity.metrics
+
+continuity.metrics.__path__.append(sys.argv[1])
+assert "share_elsewhere" in ct.catalogue()["key"]
+assert ct.index("share_elsewhere").own_definition
+visits = pl.DataFrame({"patient_id": [1, 1, 1], "provider_id": ["A", "A", "B"], "visit_at": [1, 2, 3]})
+visits = visits.with_columns(pl.col("visit_at").cast(pl.Datetime("us")))
+table = ct.compute(visits, ["share_elsewhere", "upc"])
+assert abs(table["share_elsewhere"].item() - 1 / 3) < 1e-12
+assert ct.compute(visits, "share_elsewhere", format="long")["index"].item() == "share_elsewhere"
+bounds = ct.compute(visits, "share_elsewhere", unknown_provider="bounds", unknown_codes="B")
+assert bounds.select("share_elsewhere_low", "share_elsewhere_high").row(0) == (0.0, 1 / 3)
+"""
+
+
+def test_a_new_index_is_one_new_file(tmp_path: Path) -> None:
+    """The folder of indices is given a second place with one file in it; nothing else knows of the new index."""
+    (tmp_path / "share_elsewhere.py").write_text(NEW_INDEX, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", USE, str(tmp_path)],
+        env={"PYTHONPATH": str(PROJECT), "PATH": ""},
+        cwd=PROJECT,
+        capture_output=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr.decode()
+    assert "share_elsewhere" not in keys()
