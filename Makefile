@@ -38,7 +38,7 @@ bench: $(STAMP)  ## speed and memory beside the peers, as ratios
 	$(BIN)/python benchmarks/indices.py
 
 docs: $(STAMP)  ## the generated pages of docs/
-	$(BIN)/python -m continuity.docs docs
+	$(BIN)/python docs/generate.py
 
 constraints:  ## choose newer versions (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

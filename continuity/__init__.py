@@ -9,25 +9,42 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from continuity.evaluation import summarise
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
+    from continuity.privacy import Limits, ProtectedTable, protect
+    from continuity.sources import read_patients, read_providers, read_visits
 
 _HOME = {
     "Index": "metrics",
+    "Limits": "privacy",
+    "ProtectedTable": "privacy",
     "Rules": "metrics",
     "attrition": "metrics",
     "catalogue": "metrics",
     "compute": "metrics",
     "index": "metrics",
+    "protect": "privacy",
+    "read_patients": "sources",
+    "read_providers": "sources",
+    "read_visits": "sources",
+    "summarise": "evaluation",
 }
 
 __all__ = [
     "Index",
+    "Limits",
+    "ProtectedTable",
     "Rules",
     "__version__",
     "attrition",
     "catalogue",
     "compute",
     "index",
+    "protect",
+    "read_patients",
+    "read_providers",
+    "read_visits",
+    "summarise",
 ]
 
 

@@ -10,7 +10,7 @@ import click
 from continuity import __version__
 from continuity.errors import ContinuityError
 
-_COMMANDS: Final = {
+COMMANDS: Final = {
     "demo": "the whole job on built-in synthetic data",
     "report": "check, indices, aggregate, protect, report",
     "check": "the gate alone: is this file fit to be reported on?",
@@ -21,32 +21,39 @@ _COMMANDS: Final = {
 }
 
 
+_HELP: Final = """Continuity of care in primary care, from visit records to a report.
+
+\b
+Start with:  continuity demo
+Then:        continuity report visits.csv --output out --language fi
+"""
+
+
 class _Commands(click.Group):
     """Loads a command's module only when that command runs, so that --help is quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 # click's signature
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 # click's signature
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"continuity.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Commands,
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="continuity")
 def app() -> None:
-    r"""Continuity of care in primary care, from visit records to a report.
-
-    \b
-    Start with:  continuity demo
-    Then:        continuity report visits.csv --output out --language fi
-    """
+    """Hold the commands; each is loaded when it runs."""
 
 
 def main(arguments: list[str] | None = None) -> None:
