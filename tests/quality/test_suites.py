@@ -103,6 +103,7 @@ def test_english_or_the_key_stands_in_for_texts_that_are_not_there(folder: Path)
 def test_a_suite_cannot_ask_for_raw_values(folder: Path) -> None:
     greedy = entry("expect_column_values_to_be_in_set", column="patient_id", value_set=["z"], result_format="COMPLETE")
     result = check({"visits": VISITS}, suites=put(folder, greedy))
+    assert "result_format" not in read_suites(folder)[0].expectations[0].kwargs
     assert result.findings[0].n_unexpected == 2
     assert "'a'" not in repr(result)
 
