@@ -174,5 +174,7 @@ def _expected_same_pairs(visits: pl.LazyFrame, *, nulls_are_one: bool) -> pl.Laz
     inside = pl.when(counts).then(n_di * (n_di - 1) / n_d).otherwise(0.0)
     between = pl.when(follows).then(n_di * n_di.shift() / (n_d * n_d.shift())).otherwise(0.0)
     ordered = moments.sort(*KEYS, "actor", "moment").with_columns(inside=inside, between=between)
-    # A sum of fractions depends on its order in the last digit: sorting first makes it the same for every run.
-    return ordered.group_by(*KEYS).agg(same_pairs=(pl.col("inside") + pl.col("between")).sort().sum())
+    # A sum of fractions depends on its order in the last digit: sorted, it is the same whatever the providers are
+    # called. It is written as the last cumulative sum because Polars leaves out a sort in front of a plain sum.
+    parts = pl.col("inside") + pl.col("between")
+    return ordered.group_by(*KEYS).agg(same_pairs=parts.sort().cum_sum().last())
