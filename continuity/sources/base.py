@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
+from continuity.errors import UsageError
 from continuity.schema import TableName
 from continuity.vocabulary import DEFAULT_TIME_ZONE
 
@@ -33,6 +35,14 @@ class ReadOptions:
     encoding: str | None = None
     date_format: str | None = None
     time_zone: str = DEFAULT_TIME_ZONE
+
+    def __post_init__(self) -> None:
+        try:
+            ZoneInfo(self.time_zone)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise UsageError(
+                f"There is no time zone named {self.time_zone!r}.", allowed="Such as Europe/Helsinki or UTC."
+            ) from None
 
 
 @dataclass(frozen=True)

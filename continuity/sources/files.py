@@ -26,7 +26,9 @@ def find(path: str | Path) -> list[Path]:
         There is no such file, or a folder holds no file that can be read.
     """
     text = str(path)
-    place = Path(text).expanduser()
+    if not text.strip():
+        raise InputError("No file is named.", next_step="Name a file, a glob or a folder; '.' is the working folder.")
+    place = _home(Path(text))
     if place.is_file():
         return [place]
     if place.is_dir():
@@ -43,6 +45,13 @@ def find(path: str | Path) -> list[Path]:
             f"{text} names no file that can be read.", allowed=f"Files that can be read end in {listing(SUFFIXES)}."
         )
     return found
+
+
+def _home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # ~somebody, who has no home here
+        return path
 
 
 def scan(paths: list[Path], options: ReadOptions) -> pl.LazyFrame:
@@ -70,7 +79,7 @@ def _scan_one(path: Path, options: ReadOptions) -> pl.LazyFrame:
     suffix = path.suffix.lower()
     binary: Mapping[str, Callable[[Path], pl.LazyFrame]] = {
         **dict.fromkeys(_PARQUET, partial(pl.scan_parquet, glob=False)),
-        **dict.fromkeys(_ARROW, pl.scan_ipc),
+        **dict.fromkeys(_ARROW, partial(pl.scan_ipc, glob=False)),
     }
     if suffix in TEXT:
         return csv.scan(path, options)

@@ -15,13 +15,17 @@ _DATES: Final = ("%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "%d/%m/%Y")
 _CLOCKS: Final = (" %H:%M:%S%.f", " %H:%M", "T%H:%M:%S%.f", "T%H:%M", " %H.%M", " %H.%M.%S")
 _ZONED: Final = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M%#z")
 _LOCAL: Final = (*(date + clock for date in _DATES for clock in _CLOCKS), *_DATES)
-_HAS_ZONE: Final = r"\d[ T]?\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
+_HAS_ZONE: Final = r"\d[ T]?\d{2}:\d{2}.*(?:Z|[+-]\d{2}(?::?\d{2})?)$"
+_FIRST_YEAR: Final = 1000  # an earlier one was written with two digits
 _TRUE: Final = ("true", "1", "yes", "y", "kyllä", "k", "ja", "t")
 _FALSE: Final = ("false", "0", "no", "n", "ei", "e", "nej", "f")
 _SAMPLE: Final = 10_000
 
 _ALLOWED: Final[Mapping[str, str]] = {
-    "datetime": "dates that exist, such as 2025-01-31, 2025-01-31 14:05, 31.1.2025 14:05 or 2025-01-31T14:05:00Z",
+    "datetime": (
+        "dates that exist, such as 2025-01-31, 2025-01-31 14:05, 31.1.2025 14:05 or 2025-01-31T14:05:00Z, "
+        "all with a time zone or all without"
+    ),
     "date": "dates that exist, such as 2025-01-31 or 31.1.2025",
     "integer": "whole numbers",
     "number": "numbers such as 0.8 or 0,8",
@@ -37,7 +41,7 @@ def typed(
     Parameters
     ----------
     frame : polars.LazyFrame
-        With canonical column names; columns that have a type already are left alone.
+        With canonical column names; columns that have a type already keep it, and times with a zone are shown in ours.
     table : {"visits", "patients", "providers"}
     where : str
         Names the input in an error.
@@ -58,13 +62,18 @@ def typed(
     """
     schema = frame.collect_schema()
     columns = TABLES[table]
+    for name, dtype in schema.items():
+        if name in columns and columns[name].kind == "datetime" and isinstance(dtype, pl.Datetime) and dtype.time_zone:
+            frame = frame.with_columns(pl.col(name).dt.convert_time_zone(time_zone))
     texts = [n for n in schema.names() if n in columns and schema[n] == pl.String and columns[n].kind != "id"]
     if not texts:
         return frame
-    parsers = _parsers(frame, texts, columns, time_zone, date_format)
+    sample = frame.select(texts).head(_SAMPLE).collect()
+    parsers = _parsers(sample, texts, columns, time_zone, date_format)
     failed = [name for name, n in _failures(frame, parsers).items() if n]
     if failed:  # a form of date may first occur late in the file
-        parsers |= _parsers(None, failed, columns, time_zone, date_format)
+        zoned = frame.select(pl.col(failed).str.strip_chars().str.contains(_HAS_ZONE).any()).collect(engine="streaming")
+        parsers |= _parsers(zoned, failed, columns, time_zone, date_format)
         _refuse_unreadable(frame, parsers, columns, where)
     return frame.with_columns(parser.alias(name) for name, parser in parsers.items())
 
@@ -75,19 +84,18 @@ def _text(name: str) -> pl.Expr:
 
 
 def _parsers(
-    frame: pl.LazyFrame | None,
+    sample: pl.DataFrame,
     texts: Sequence[str],
     columns: Mapping[str, Column],
     time_zone: str,
     date_format: str | None,
 ) -> dict[str, pl.Expr]:
-    sample = None if frame is None else frame.select(texts).head(_SAMPLE).collect()
+    """Make the parsers from a sample of the texts or, in the second round, from whether any has a time zone."""
     parsers = {}
     for name in texts:
         kind = columns[name].kind
         if kind in ("datetime", "date"):
-            seen = None if sample is None else sample.select(_text(name).alias(name))[name].drop_nulls()
-            parsers[name] = _dates(name, seen, time_zone, date_format)
+            parsers[name] = _dates(name, sample[name], time_zone, date_format)
             if kind == "date":
                 parsers[name] = parsers[name].dt.date()
         else:
@@ -100,7 +108,8 @@ def _plain(name: str, kind: str) -> pl.Expr:
     if kind == "integer":
         return text.str.replace(r"[.,]0+$", "").cast(pl.Int64, strict=False)
     if kind == "number":
-        return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+        number = text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+        return pl.when(number.is_finite()).then(number)
     if kind == "boolean":
         lower = text.str.to_lowercase()
         return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
@@ -109,23 +118,23 @@ def _plain(name: str, kind: str) -> pl.Expr:
     return text
 
 
-def _dates(name: str, seen: pl.Series | None, time_zone: str, date_format: str | None) -> pl.Expr:
+def _dates(name: str, seen: pl.Series, time_zone: str, date_format: str | None) -> pl.Expr:
     """Read local or zoned times; forms that no value of the sample has are not tried, which is what makes it quick."""
     if date_format is not None:
-        zoned = "%z" in date_format or "%#z" in date_format
-        return _read(name, [date_format], time_zone if zoned else None)
-    zoned = seen is not None and seen.len() > 0 and bool(seen.str.contains(_HAS_ZONE).any())
+        return _read(name, [date_format], time_zone if "%z" in date_format or "%#z" in date_format else None)
+    if seen.dtype == pl.Boolean:
+        return _read(name, _ZONED if seen.any() else _LOCAL, time_zone if seen.any() else None)
+    stripped = seen.drop_nulls().str.strip_chars()
+    zoned = bool(stripped.str.contains(_HAS_ZONE).any())
     forms = _ZONED if zoned else _LOCAL
-    if seen is not None and seen.len() > 0:
-        forms = tuple(form for form in forms if seen.str.to_datetime(form, strict=False).is_not_null().any()) or forms
+    forms = tuple(form for form in forms if stripped.str.to_datetime(form, strict=False).is_not_null().any()) or forms
     return _read(name, forms, time_zone if zoned else None)
 
 
 def _read(name: str, forms: Sequence[str], time_zone: str | None) -> pl.Expr:
-    tries = [_text(name).str.to_datetime(form, strict=False, time_unit="us") for form in forms]
-    if time_zone is None:
-        return pl.coalesce(tries)
-    return pl.coalesce(tries).dt.convert_time_zone(time_zone)
+    moment = pl.coalesce(_text(name).str.to_datetime(form, strict=False, time_unit="us") for form in forms)
+    moment = pl.when(moment.dt.year() >= _FIRST_YEAR).then(moment)
+    return moment if time_zone is None else moment.dt.convert_time_zone(time_zone)
 
 
 def _failures(frame: pl.LazyFrame, parsers: Mapping[str, pl.Expr]) -> dict[str, int]:
