@@ -75,13 +75,15 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped; nothing was left half-written.", err=True)
         return 130
-    except Exception as error:  # a traceback could hold a patient's value
+    except SystemExit:
+        raise
+    except BaseException as error:  # a traceback could hold a patient's value; a panic of Polars is no Exception
         message, code = _explain(error)
         click.echo(f"Error: {message}", err=True)
         return code
 
 
-def _explain(error: Exception) -> tuple[str, int]:
+def _explain(error: BaseException) -> tuple[str, int]:
     """Give the message and the exit code of a failure."""
     if isinstance(error, ContinuityError):
         return str(error), error.exit_code

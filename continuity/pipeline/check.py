@@ -28,6 +28,8 @@ def check(
     InputError
         The input cannot be read.
     """
+    if directory is not None:
+        inputs.refuse_output([directory / "quality.html", directory / "quality.json"])
     progress("read")
     tables = inputs.read()
     progress("check")

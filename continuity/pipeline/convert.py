@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from continuity import files
-from continuity.pipeline.inputs import Inputs, Progress, quietly, versions
+from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, versions
 
 
 def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> dict[str, Any]:
@@ -23,12 +23,13 @@ def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> di
     """
     progress("read")
     tables = inputs.read()
-    rows = {}
-    for name, table in tables.present().items():
-        progress(f"write {name}")
-        frame = table.collect(engine="streaming")
-        rows[name] = frame.height
+    inputs.refuse_output(directory / f"{name}.parquet" for name in tables.present())
+    with readable(tables):  # all before the first is written: whole or absent
+        frames = {name: table.collect(engine="streaming") for name, table in tables.present().items()}
+    progress("write")
+    for name, frame in frames.items():
         files.replace_with(directory / f"{name}.parquet", frame.write_parquet)
+    rows = {name: frame.height for name, frame in frames.items()}
     account = {
         "source": inputs.kind,
         "input": inputs.name,

@@ -2,7 +2,8 @@
 
 import hashlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from continuity import sources
-from continuity.errors import InputError
+from continuity.errors import InputError, UsageError
 from continuity.metrics.engine.prepare import Sources
 from continuity.sources import ReadOptions, Tables, files
 from continuity.vocabulary import SourceKind
@@ -61,6 +62,26 @@ class Inputs:
             return found.with_tables(visits=found.visits.collect(engine="streaming").lazy())
         return found
 
+    def refuse_output(self, outputs: Iterable[Path]) -> None:
+        """Refuse outputs that cannot be written or would replace what is read, before any work is done.
+
+        Raises
+        ------
+        UsageError
+        """
+        given = [path for path in (self.visits, self.patients, self.providers) if path is not None]
+        read = {path.resolve() for source in given for path in files.find(source)}
+        for output in outputs:
+            nearest = next(folder for folder in output.absolute().parents if folder.exists())
+            if output.is_dir() or not nearest.is_dir():
+                why = f"{output.name} is a folder" if output.is_dir() else f"{nearest.name} is a file"
+                raise UsageError(f"{output} cannot be written: {why}.", next_step="Name another --output.")
+            if output.resolve() in read:
+                raise UsageError(
+                    f"{output} is one of the files to be read, and would be replaced.",
+                    next_step="Name another --output.",
+                )
+
     def fingerprint(self) -> str:
         """Give the SHA-256 of the visit files, in the order of their names."""
         digest = hashlib.sha256()
@@ -73,6 +94,29 @@ class Inputs:
 def as_sources(tables: Tables) -> Sources:
     """Give the tables in the form that the engine takes."""
     return Sources(tables.visits, tables.patients, tables.providers)
+
+
+@contextmanager
+def readable(tables: Tables) -> Iterator[None]:
+    """Tell a file whose rows are damaged from a bug: when a step fails, read the tables through once.
+
+    Raises
+    ------
+    InputError
+        A table cannot be read to its end.
+    """
+    try:
+        yield
+    except pl.exceptions.PolarsError:
+        for name, table in tables.present().items():
+            try:
+                table.select(pl.all().null_count()).collect(engine="streaming")
+            except pl.exceptions.PolarsError:
+                raise InputError(
+                    f"The rows of {name} cannot be read to the end: the file is damaged.",
+                    next_step="Export or copy the file again.",
+                ) from None
+        raise
 
 
 def refuse_gaps(visits: pl.LazyFrame, where: str) -> None:

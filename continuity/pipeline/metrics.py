@@ -12,7 +12,7 @@ from continuity.errors import UsageError
 from continuity.metrics import Rules, index
 from continuity.metrics.engine.compute import indices_of
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_gaps, versions
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, readable, refuse_gaps, versions
 from continuity.pipeline.measure import unknown_share
 from continuity.vocabulary import OutputFormat
 
@@ -43,14 +43,16 @@ def metrics(
         As `continuity.compute`; or an output that is neither Parquet nor CSV.
     """
     refuse_other_than_tables(output)
+    inputs.refuse_output([output])
     progress("read")
     tables = inputs.read()
-    refuse_gaps(tables.visits, inputs.name)
-    progress("compute")
     chosen = [index(key) for key in dict.fromkeys(keys)]
     sources = as_sources(tables)
-    table = indices_of(sources, chosen, rules, spans, layout).collect(engine="streaming")
-    unknown = unknown_share(sources, rules, spans)
+    with readable(tables):
+        refuse_gaps(tables.visits, inputs.name)
+        progress("compute")
+        table = indices_of(sources, chosen, rules, spans, layout).collect(engine="streaming")
+        unknown = unknown_share(sources, rules, spans)
     progress("write")
     said = _account(table, rules)
     note = {"parameters": rules.as_parameters(), "indices": list(keys), "versions": versions()}

@@ -62,6 +62,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
     QualityError
         A critical expectation failed; only quality.html was written.
     """
+    inputs.refuse_output([directory / "report.html", directory / "quality.html"])
     progress("read")
     tables = inputs.read()
     progress("check")
@@ -126,7 +127,9 @@ def critical(verdict: quality.QualityResult, inputs: Inputs, page: Path | None) 
     failed = "; ".join(finding.texts["en"]["title"] for finding in verdict.critical)
     return QualityError(
         f"{inputs.name} fails {len(verdict.critical)} critical expectation(s): {failed}.",
-        next_step=f"What to do stands in {page}." if page else "Give --output DIR for a page that says what to do.",
+        next_step=f"What to do stands in {page}."
+        if page
+        else "Run 'continuity check' with --output DIR for a page that says what to do.",
     )
 
 

@@ -46,6 +46,7 @@ def summary(
         A critical expectation failed.
     """
     refuse_other_than_tables(output)
+    inputs.refuse_output([output])
     progress("read")
     tables = inputs.read()
     progress("check")
