@@ -233,12 +233,12 @@ PATIENTS = pl.DataFrame(
 
 
 def test_own_provider_share_counts_from_the_day_of_listing() -> None:
-    seen = [visit for who in ("listed", "moved", "later", "none", "stranger") for visit in days("ABA?A", who)]
+    seen = [visit for who in ("listed", "moved", "later", "none", "stranger") for visit in days("ABB?A", who)]
     long = ct.compute(frame(seen), "upc_assigned", patients=PATIENTS, format="long")
     found = {row["patient_id"]: (row["value"], row["undefined_reason"]) for row in long.iter_rows(named=True)}
     assert found == {
-        "listed": (0.75, None),
-        "moved": (1.0, None),  # A on the day of listing, and A later
+        "listed": (0.5, None),
+        "moved": (0.5, None),  # B on the day of listing, and A later
         "later": (None, "no_assigned_provider"),
         "none": (None, "no_assigned_provider"),
         "stranger": (None, "no_assigned_provider"),
@@ -247,7 +247,7 @@ def test_own_provider_share_counts_from_the_day_of_listing() -> None:
     assert bounds["patient_id"] == "later"
     by_patient = ct.compute(frame(seen), "upc_assigned", patients=PATIENTS, unknown_provider="bounds")
     row = by_patient.filter(pl.col("patient_id") == "listed").row(0, named=True)
-    assert (row["upc_assigned_low"], row["upc_assigned_high"]) == (0.6, 0.8)
+    assert (row["upc_assigned_low"], row["upc_assigned_high"]) == (0.4, 0.6)
 
 
 def test_own_team_share_follows_the_team_of_the_listed_provider() -> None:
