@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from continuity.privacy import ProtectedTable
-from continuity.quality import QualityResult
+
+if TYPE_CHECKING:
+    from continuity.quality import QualityResult
 
 
 @dataclass(frozen=True)
@@ -60,5 +63,5 @@ class ReportContent:
     """
 
     tables: Mapping[str, ProtectedTable]
-    quality: QualityResult
+    quality: "QualityResult"
     method: Method

@@ -1,0 +1,102 @@
+"""From protected numbers to what a health centre can show: a page, a workbook, tables, and a list of them all."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from continuity import __version__
+from continuity.files import replace_with
+from continuity.reports.content import Method, ReportContent
+from continuity.reports.manifest import manifest
+from continuity.reports.page import report_page
+from continuity.reports.quality_page import quality_page
+from continuity.reports.rows import refuse_unprotected
+from continuity.reports.wording import words_of
+from continuity.reports.workbook import workbook
+from continuity.vocabulary import Language
+
+if TYPE_CHECKING:
+    from continuity.privacy import ProtectedTable
+    from continuity.quality import QualityResult
+
+__all__ = ["Method", "ReportContent", "write_quality", "write_report"]
+
+
+def write_report(content: ReportContent, directory: Path, *, language: Language) -> tuple[Path, ...]:
+    """Write the whole report into a folder.
+
+    Parameters
+    ----------
+    content : ReportContent
+    directory : Path
+        Made where it does not exist.
+    language : {"fi", "sv", "en"}
+
+    Returns
+    -------
+    tuple of Path
+        ``report.html``, ``report.xlsx``, ``quality.html``, ``tables/*.parquet`` and, last, ``manifest.json``.
+
+    Raises
+    ------
+    ProtectionError
+        A table has not passed disclosure control.
+
+    Notes
+    -----
+    Everything is made in memory before the first file is written, so a report that cannot be made changes nothing.
+    """
+    refuse_unprotected(content.tables)
+    words = words_of(language)
+    method = content.method
+    files = {
+        "report.html": report_page(content, words).encode(),
+        "report.xlsx": workbook(content, words),
+        "quality.html": quality_page(content.quality, method.input_name, words, __version__).encode(),
+        **{f"tables/{name}.parquet": _parquet(table) for name, table in content.tables.items()},
+    }
+    return _write({**files, "manifest.json": manifest(content, files, words)}, directory)
+
+
+def write_quality(
+    quality: "QualityResult", directory: Path, *, language: Language, input_name: str, with_json: bool
+) -> tuple[Path, ...]:
+    """Write the verdict on the data into a folder.
+
+    Parameters
+    ----------
+    quality : QualityResult
+    directory : Path
+        Made where it does not exist.
+    language : {"fi", "sv", "en"}
+    input_name : str
+        Name of the checked file.
+    with_json : bool
+        Whether ``quality.json`` is written as well.
+
+    Returns
+    -------
+    tuple of Path
+        ``quality.html`` and, where asked for, ``quality.json``.
+    """
+    files = {"quality.html": quality_page(quality, input_name, words_of(language), __version__).encode()}
+    if with_json:
+        files["quality.json"] = json.dumps(quality.to_dict(), ensure_ascii=False, indent=2).encode() + b"\n"
+    return _write(files, directory)
+
+
+def _write(files: Mapping[str, bytes], directory: Path) -> tuple[Path, ...]:
+    return tuple(replace_with(directory / name, partial(_fill, data)) for name, data in files.items())
+
+
+def _fill(data: bytes, path: Path) -> None:
+    path.write_bytes(data)
+
+
+def _parquet(table: "ProtectedTable") -> bytes:
+    buffer = BytesIO()
+    table.frame.write_parquet(buffer)
+    return buffer.getvalue()

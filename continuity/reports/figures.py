@@ -1,0 +1,215 @@
+"""The figures of the page: a drawing for each role in two widths, and the table with its numbers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+from markupsafe import Markup
+
+from continuity.reports.charts import Canvas, axis_top, bars, by_visits, dots, round_up
+from continuity.reports.content import ReportContent
+from continuity.reports.grids import Grid, grid_of, in_class_order, place
+from continuity.reports.rows import OWN_SHARE, headline_index, leading_roles, rows_of, shown_row
+from continuity.reports.svg import to_svg
+from continuity.reports.wording import Words
+
+if TYPE_CHECKING:
+    import altair as alt
+
+_WIDE: Final = 540
+_ALONE: Final = 760
+_NARROW: Final = 328
+_ESTIMATES: Final = (
+    "n_patients",
+    "n_visits",
+    "n_providers",
+    "estimate",
+    "interval",
+    "bounds",
+    "median",
+    "share_perfect",
+)
+
+Draw = Callable[[str, Canvas], "alt.LayerChart"]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The drawing of one role.
+
+    Parameters
+    ----------
+    title : str
+    wide, narrow : Markup
+        The same picture for a desk and for a phone; the style sheet shows one of them.
+    """
+
+    title: str
+    wide: Markup
+    narrow: Markup
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the page.
+
+    Parameters
+    ----------
+    key : str
+        Its anchor on the page.
+    title, lead : str
+    findings : tuple of str
+        What the figure shows, in sentences.
+    panels : tuple of Panel
+    grid : Grid
+        The numbers of the panels.
+    hidden : str
+        Names the suppressed rows, or is empty.
+    """
+
+    key: str
+    title: str
+    lead: str
+    findings: tuple[str, ...]
+    panels: tuple[Panel, ...]
+    grid: Grid
+    hidden: str = ""
+
+
+def figures_of(content: ReportContent, words: Words) -> tuple[Figure, ...]:
+    """Draw every figure that the tables of a report can give.
+
+    Parameters
+    ----------
+    content : ReportContent
+    words : Words
+
+    Returns
+    -------
+    tuple of Figure
+    """
+    index, roles = headline_index(content), leading_roles(content)
+    found = (
+        _places("units", "unit", index, roles, content=content, words=words),
+        _places("own", "unit", OWN_SHARE, (*roles, "all"), content=content, words=words),
+        _distribution(index, roles, content, words),
+        _visit_classes(index, roles, content, words),
+        _places("teams", "team", index, roles, content=content, words=words),
+    )
+    return tuple(figure for figure in found if figure is not None)
+
+
+def _places(
+    key: str, table_name: str, index: str, roles: Sequence[str], *, content: ReportContent, words: Words
+) -> Figure | None:
+    table = content.tables.get(table_name)
+    roles = _roles_with_rows(content, table_name, index, roles)
+    if table is None or not roles:
+        return None
+    whole = {role: shown_row(content.tables["whole"], role=role, index=index) for role in roles}
+    top = axis_top(table, roles, index)
+
+    def draw(role: str, canvas: Canvas) -> "alt.LayerChart":
+        row = whole[role]
+        reference = None if row is None else float(row["estimate"])
+        return dots(table, role=role, index=index, reference=reference, top=top, canvas=canvas)
+
+    rows = _rows(content, table_name, index, roles)
+    names = ("place",) if table_name == "team" else ("unit_id",)
+    hidden = [place(row, words) for row in rows.iter_rows(named=True) if row["undefined_reason"] == "suppressed"]
+    note = words("figures.hidden", names=", ".join(dict.fromkeys(hidden))) if hidden else ""
+    return _figure(key, draw, roles, rows, (*names, *_ESTIMATES), words=words, hidden=note)
+
+
+def _distribution(index: str, roles: Sequence[str], content: ReportContent, words: Words) -> Figure | None:
+    table = content.tables.get("distribution")
+    roles = _roles_with_rows(content, "distribution", index, roles)
+    if table is None or not roles:
+        return None
+    totals = _patients_behind(content, index, roles)
+    per_role = pl.col("role").replace_strict(totals, return_dtype=pl.Int64) if totals else pl.lit(1)
+    rows = _rows(content, "distribution", index, roles)
+    rows = in_class_order(rows, "value_class").with_columns(share_of_patients=pl.col("n_patients") / per_role)
+    rows = rows.sort("role", maintain_order=True)
+    top = round_up(rows["share_of_patients"])
+
+    def draw(role: str, canvas: Canvas) -> "alt.LayerChart":
+        return bars(table, role=role, index=index, total=totals.get(role), top=top, canvas=canvas)
+
+    columns = ("value_class", "n_patients", *(["share_of_patients"] if totals else []))
+    findings = tuple(filter(None, (_extremes(rows, role, words) for role in roles))) if totals else ()
+    return _figure("distribution", draw, roles, rows, columns, words=words, findings=findings)
+
+
+def _patients_behind(content: ReportContent, index: str, roles: Sequence[str]) -> dict[str, int]:
+    """Give the patients behind the whole of each role; nothing unless all are known, as bars share one axis."""
+    whole = {role: shown_row(content.tables["whole"], role=role, index=index) for role in roles}
+    totals = {role: int(row["n_patients"]) for role, row in whole.items() if row is not None}
+    return totals if len(totals) == len(roles) else {}
+
+
+def _extremes(rows: pl.DataFrame, role: str, words: Words) -> str:
+    share = dict(rows.filter(role=role).select("value_class", "share_of_patients").iter_rows())
+    zero, one = share.get("0"), share.get("1")
+    if zero is None or one is None:
+        return ""
+    values = {"zero": words.style.share(zero), "one": words.style.share(one)}
+    return words("figure.distribution.found", role=words(f"role.{role}"), **values)
+
+
+def _visit_classes(index: str, roles: Sequence[str], content: ReportContent, words: Words) -> Figure | None:
+    table = content.tables.get("visit_classes")
+    roles = _roles_with_rows(content, "visit_classes", index, roles)
+    if table is None or not roles:
+        return None
+    top = axis_top(table, roles, index)
+
+    def draw(role: str, canvas: Canvas) -> "alt.LayerChart":
+        row = shown_row(content.tables["whole"], role=role, index=index)
+        reference = None if row is None else float(row["estimate"])
+        return by_visits(table, role=role, index=index, reference=reference, top=top, canvas=canvas)
+
+    rows = in_class_order(_rows(content, "visit_classes", index, roles), "n_visits_class")
+    rows = rows.sort("role", maintain_order=True)
+    return _figure("visit_classes", draw, roles, rows, ("n_visits_class", *_ESTIMATES), words=words)
+
+
+def _figure(
+    key: str,
+    draw: Draw,
+    roles: Sequence[str],
+    rows: pl.DataFrame,
+    columns: Sequence[str],
+    *,
+    words: Words,
+    findings: tuple[str, ...] = (),
+    hidden: str = "",
+) -> Figure:
+    title = words(f"figure.{key}.title")
+    panel = partial(_panel, key, title, draw, words, alone=len(roles) == 1)
+    grid = grid_of(rows, ("role", *columns), words, title)
+    lead = words(f"figure.{key}.lead")
+    return Figure(key, title, lead, findings, tuple(panel(role) for role in roles), grid, hidden)
+
+
+def _panel(key: str, title: str, draw: Draw, words: Words, role: str, *, alone: bool) -> Panel:
+    role_name = words(f"role.{role}")
+    name = words("figures.name", title=title, role=role_name)
+    widths = {"wide": _ALONE if alone else _WIDE, "narrow": _NARROW}
+    wide, narrow = (
+        to_svg(draw(role, Canvas(width, words)), ids=f"{key}-{role}-{size}", name=name, words=words)
+        for size, width in widths.items()
+    )
+    return Panel(role_name, wide, narrow)
+
+
+def _roles_with_rows(content: ReportContent, table: str, index: str, roles: Sequence[str]) -> tuple[str, ...]:
+    """Keep the roles that have rows; "all" only where no profession has any."""
+    found = [role for role in dict.fromkeys(roles) if rows_of(content.tables.get(table), role=role, index=index).height]
+    return tuple(role for role in found if role != "all" or len(found) == 1)
+
+
+def _rows(content: ReportContent, table: str, index: str, roles: Sequence[str]) -> pl.DataFrame:
+    return pl.concat(rows_of(content.tables.get(table), role=role, index=index) for role in roles)

@@ -1,0 +1,82 @@
+"""Reach into protected tables: the rows of a role and an index, and the one row of a cell."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from continuity.errors import ProtectionError
+from continuity.privacy import ProtectedTable
+from continuity.reports.content import ReportContent
+
+OWN_SHARE: Final = "own_visit_share"
+SUPPRESSED: Final = "suppressed"
+_PROFESSIONS: Final = ("doctor", "nurse")
+
+Row = Mapping[str, Any]
+
+
+def refuse_unprotected(tables: Mapping[str, ProtectedTable]) -> None:
+    """Stop unless every table has passed disclosure control.
+
+    Parameters
+    ----------
+    tables : mapping of str to ProtectedTable
+
+    Raises
+    ------
+    ProtectionError
+        A table is of another type.
+    """
+    for name, table in tables.items():
+        if not isinstance(table, ProtectedTable):
+            raise ProtectionError(
+                f"Table '{name}' of the report has not passed disclosure control.",
+                allowed=f"Only a ProtectedTable may be shown, not {type(table).__name__}.",
+                next_step="Call continuity.protect on it.",
+            )
+
+
+def rows_of(table: ProtectedTable | None, **cell: str) -> pl.DataFrame:
+    """Give the rows of a table whose keys have these values; none where the table is absent.
+
+    Parameters
+    ----------
+    table : ProtectedTable or None
+    **cell : str
+        Values of key columns.
+
+    Returns
+    -------
+    polars.DataFrame
+        Suppressed rows are among them.
+    """
+    if table is None:
+        return pl.DataFrame()
+    return table.frame.filter(**cell) if cell else table.frame
+
+
+def shown_row(table: ProtectedTable | None, **cell: str) -> Row | None:
+    """Give the one row of a cell, or None where it is absent, suppressed or without an estimate."""
+    rows = rows_of(table, **cell)
+    if rows.height != 1 or rows["estimate"].item() is None:
+        return None
+    return rows.row(0, named=True)
+
+
+def headline_index(content: ReportContent) -> str:
+    """Give the index that leads the report: the Bice-Boxerman index where it was computed."""
+    return "coc" if "coc" in content.method.indices else content.method.indices[0]
+
+
+def leading_roles(content: ReportContent) -> tuple[str, ...]:
+    """Give the roles that are shown apart: doctors and nurses, or all visits where roles are unknown."""
+    known = set(content.tables["whole"].frame["role"])
+    return tuple(role for role in _PROFESSIONS if role in known) or ("all",)
+
+
+def all_roles(content: ReportContent) -> tuple[str, ...]:
+    """Give every role of the report, professions first."""
+    leading = leading_roles(content)
+    others = content.tables["whole"].frame["role"].unique().sort()
+    return (*leading, *(role for role in others if role not in leading))

@@ -1,0 +1,45 @@
+"""Turn a chart into inline SVG that is safe beside others on one page and has one accessible name."""
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup, escape
+
+from continuity.reports.wording import Words
+
+if TYPE_CHECKING:
+    import altair as alt
+
+_TAG: Final = re.compile(r"<[^>]+>")
+# a screen reader shall hear one name and find the numbers in the table, not hundreds of marks
+_CHATTER: Final = re.compile(r'\s(?:role|aria-[a-z]+|xmlns:xlink|class)="[^"]*"')
+_ID: Final = re.compile(r'(\sid="|url\(#|href="#)')
+
+
+def to_svg(chart: "alt.LayerChart", *, ids: str, name: str, words: Words) -> Markup:
+    """Draw a chart.
+
+    Parameters
+    ----------
+    chart : altair.LayerChart
+    ids : str
+        Prefix that makes the ids of this drawing unique on the page.
+    name : str
+        Accessible name of the picture.
+    words : Words
+        Their language gives the numbers of the axes.
+
+    Returns
+    -------
+    Markup
+        An ``<svg>`` element without scripts, links or loaded parts.
+    """
+    import vl_convert  # heavy: only a run that draws pays for it
+
+    drawn = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[], format_locale=words.style.vega_locale())
+    tidy = _TAG.sub(lambda tag: _tidy(tag.group(), ids), drawn)
+    return Markup(tidy.replace("<svg", f'<svg role="img" aria-label="{escape(name)}" focusable="false"', 1))  # noqa: S704 # Vega escapes every text that it draws
+
+
+def _tidy(tag: str, ids: str) -> str:
+    return _ID.sub(rf"\g<1>{ids}-", _CHATTER.sub("", tag))
