@@ -1,12 +1,13 @@
 """Turn a table of cells into one that may be published: small, dominated and derivable cells lose their numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Final
 
 import polars as pl
 
 from continuity.errors import ProtectionError
+from continuity.privacy.complements import Margins, hide_complements
 from continuity.privacy.limits import Limits
 
 SUPPRESSED: Final = "suppressed"
@@ -43,10 +44,10 @@ class ProtectedTable:
     limits: Limits
     n_suppressed: int
     smallest_cell: int | None
-    key_of_the_house: object = None
+    key_of_the_house: InitVar[object] = None  # not kept, so that no copy with another frame can be made of a table
 
-    def __post_init__(self) -> None:
-        if self.key_of_the_house is not _KEY_OF_THE_HOUSE:
+    def __post_init__(self, key_of_the_house: object) -> None:
+        if key_of_the_house is not _KEY_OF_THE_HOUSE:
             raise ProtectionError(
                 "A ProtectedTable was built without disclosure control.", next_step="Call continuity.protect(frame)."
             )
@@ -57,9 +58,10 @@ def protect(
     *,
     name: str,
     keys: Sequence[str],
-    margins: Sequence[Sequence[str]] = (),
+    margins: Margins = (),
     parent: ProtectedTable | None = None,
     counts: Sequence[str] = (),
+    same_patients: Sequence[str] | None = None,
     totals: pl.Expr | None = None,
     limits: Limits | None = None,
 ) -> ProtectedTable:
@@ -69,7 +71,8 @@ def protect(
     ----------
     frame : polars.DataFrame
         One row per cell, with `n_patients` and, where they apply, `n_visits`, `n_providers` and
-        `share_largest_provider` (0-1). Every column that is not a key loses its value in a suppressed cell.
+        `share_largest_provider` (0-1). Every column that is not a key loses its value in a suppressed cell. Columns
+        whose names start with ``_`` may be named in `margins` and are left out.
     name : str
         What the table is called in files and in the manifest.
     keys : sequence of str
@@ -78,9 +81,13 @@ def protect(
         Each names the columns that stay fixed while cells are added up to a total that is also known. In such a
         group a single suppressed cell could be found by subtraction, so the smallest others go with it.
     parent : ProtectedTable, optional
-        A coarser table over a part of `keys`; the parts of a suppressed cell are suppressed as well.
+        A coarser table over a part of `keys`; the parts of a suppressed cell or count are suppressed as well.
     counts : sequence of str
-        Further columns that count patients; a small count is suppressed alone, with its complement in `margins`.
+        Further columns that count patients, or shares of the patients (``share_``); a small count, and a share of
+        nearly none or nearly all, is suppressed alone, with its complements in `margins`.
+    same_patients : sequence of str, optional
+        Rows alike in these keys are about the same patients (one row for each index), so that a count of one row
+        tells that of the others: they are suppressed together. By default every row has patients of its own.
     totals : polars.Expr, optional
         Tells which cells are sums of others: where something more must be hidden, they go first.
     limits : Limits, optional
@@ -98,8 +105,8 @@ def protect(
 
     Notes
     -----
-    Complementary suppression works along each of `margins`, again and again until nothing changes: a group of cells
-    has no suppressed cell, or at least two which together hold `min_patients` patients.
+    Complements are chosen until an attacker who knows all sums over `margins` can narrow no hidden cell down to fewer
+    than `min_patients` values (`continuity.privacy.complements`).
 
     Examples
     --------
@@ -112,19 +119,18 @@ def protect(
     table = frame.sort(keys, nulls_last=True).with_columns(
         _hidden=_too_small(frame, limits), _total=pl.lit(value=False) if totals is None else totals
     )
-    if parent is not None:
-        table = _hide_parts_of_hidden(table, parent)
-    table = _hide_complements(table, "_hidden", "n_patients", margins, limits)
+    table = _hide_parts_of_hidden(table, parent, counts)
+    table = hide_complements(table, "_hidden", "n_patients", margins, limits)
     for count in counts:
-        table = _hide_small_counts(table, count, margins, limits)
-    shown = table.filter(~pl.col("_hidden"))
+        table = _hide_small_counts(table, count, keys if same_patients is None else same_patients, margins, limits)
+    published = _without_hidden(table, keys, limits)
     return ProtectedTable(
         name=name,
         keys=tuple(keys),
-        frame=_without_hidden(table, keys, limits),
+        frame=published,
         limits=limits,
-        n_suppressed=table.height - shown.height,
-        smallest_cell=shown["n_patients"].cast(pl.Int64).min(),  # type: ignore[arg-type] # min of Int64 is int or None
+        n_suppressed=int(table["_hidden"].sum()),
+        smallest_cell=published["n_patients"].cast(pl.Int64).min(),  # type: ignore[arg-type] # min of Int64 is int or None
         key_of_the_house=_KEY_OF_THE_HOUSE,
     )
 
@@ -149,61 +155,66 @@ def _too_small(frame: pl.DataFrame, limits: Limits) -> pl.Expr:
     return pl.any_horizontal(tests)
 
 
-def _hide_parts_of_hidden(table: pl.DataFrame, parent: ProtectedTable) -> pl.DataFrame:
-    hidden = parent.frame.filter(pl.col("undefined_reason") == SUPPRESSED).select(parent.keys)
-    parts = table.join(
-        hidden.with_columns(_parent_hidden=True), on=parent.keys, how="left", nulls_equal=True, maintain_order="left"
-    )
-    return parts.with_columns(_hidden=pl.col("_hidden") | pl.col("_parent_hidden").fill_null(value=False)).drop(
-        "_parent_hidden"
-    )
-
-
-def _hide_complements(
-    table: pl.DataFrame, hidden: str, size: str, margins: Sequence[Sequence[str]], limits: Limits
-) -> pl.DataFrame:
-    """Hide the smallest shown cell of each group that could be solved, until no group can be."""
-    while True:
-        before = table[hidden].sum()
-        for margin in margins:
-            table = table.with_columns(_next_to_hide(hidden, size, list(margin), limits).alias(hidden))
-        if table[hidden].sum() == before:
-            return table
-
-
-def _next_to_hide(hidden: str, size: str, margin: list[str], limits: Limits) -> pl.Expr:
-    shown_size = pl.when(~pl.col(hidden)).then(pl.col(size).fill_null(0))
-    n_hidden = pl.col(hidden).sum()
-    size_hidden = pl.col(size).fill_null(0).filter(pl.col(hidden)).sum()
-    solvable = (n_hidden > 0) & ((n_hidden < 2) | (size_hidden < limits.min_patients))
-    # A total goes before its parts, a small cell before a large one: shift the totals below every size.
-    order = shown_size - pl.col("_total").cast(pl.Int64) * (pl.col(size).max() + 1)
-    smallest = order.rank("ordinal") == 1
-    if margin:
-        solvable, smallest = solvable.over(margin), smallest.over(margin)
-    return pl.col(hidden) | (solvable & smallest).fill_null(value=False)
+def _hide_parts_of_hidden(table: pl.DataFrame, parent: ProtectedTable | None, counts: Sequence[str]) -> pl.DataFrame:
+    """Hide the parts of the parent's hidden cells, and mark the counts that the parent does not show."""
+    above = {_above(count): pl.lit(value=False) for count in counts}
+    if parent is None:
+        return table.with_columns(**above)
+    is_hidden = (pl.col("undefined_reason") == SUPPRESSED).fill_null(value=False)
+    above |= {_above(count): pl.col(count).is_null() for count in counts if count in parent.frame.columns}
+    hidden = parent.frame.select(*parent.keys, _parent_hidden=is_hidden, **above)
+    parts = table.join(hidden, on=parent.keys, how="left", nulls_equal=True, maintain_order="left")
+    filled = parts.with_columns(pl.col("_parent_hidden", *above).fill_null(value=False))
+    return filled.with_columns(pl.col("_hidden") | pl.col("_parent_hidden")).drop("_parent_hidden")
 
 
 def _hide_small_counts(
-    table: pl.DataFrame, count: str, margins: Sequence[Sequence[str]], limits: Limits
+    table: pl.DataFrame, count: str, whose: Sequence[str], margins: Margins, limits: Limits
 ) -> pl.DataFrame:
-    small = pl.col(count).is_between(1, limits.min_patients - 1) | pl.col("_hidden")
-    table = _hide_complements(table.with_columns(_small=small.fill_null(value=True)), "_small", count, margins, limits)
-    return table.with_columns(pl.when(~pl.col("_small")).then(pl.col(count)).alias(count)).drop("_small")
+    """Hide a small count in every row about the same patients, with its complements."""
+    n, value = pl.col("n_patients"), pl.col(count)
+    size = (value * n).round() if count.startswith("share_") else value
+    small = size.is_between(1, limits.min_patients - 1)
+    if count.startswith("share_"):  # exactly none and exactly all say something about everyone
+        small = (size < limits.min_patients) | (n - size < limits.min_patients)
+    nothing = pl.col("_hidden") | value.is_null()
+    small = (small | pl.col(_above(count))) & ~nothing
+    hides = small.fill_null(value=False).any() | nothing.all()
+    people = table.group_by(whose, maintain_order=True).agg(
+        _hides=hides, _size=size.min(), _total=pl.col("_total").all()
+    )
+    fixed = list(dict.fromkeys(tuple(name for name in margin if name in whose) for margin in margins))
+    if count.startswith("share_"):  # whoever sees one doctor and one nurse has one of each, not one of all
+        fixed = [margin for margin in fixed if not _mixes_totals(people, margin)]
+    people = hide_complements(people, "_hides", "_size", fixed, limits).select(*whose, "_hides")
+    joined = table.join(people, on=list(whose), how="left", nulls_equal=True, maintain_order="left")
+    return joined.with_columns(pl.when(~pl.col("_hides")).then(value).alias(count)).drop("_hides", _above(count))
+
+
+def _mixes_totals(table: pl.DataFrame, margin: Sequence[str]) -> bool:
+    is_total = pl.col("_total")
+    groups = table.group_by(margin) if margin else table.group_by(pl.lit(0))
+    return bool(groups.agg(mixed=is_total.any() & ~is_total.all())["mixed"].any())
+
+
+def _above(count: str) -> str:
+    return f"_{count}_hidden_above"
 
 
 def _without_hidden(table: pl.DataFrame, keys: Sequence[str], limits: Limits) -> pl.DataFrame:
-    values = [column for column in table.columns if column not in (*keys, "_hidden", "_total", "undefined_reason")]
+    left_out = [name for name in table.columns if name.startswith("_") or name == "share_largest_provider"]
+    values = [name for name in table.columns if name not in (*keys, *left_out, "undefined_reason")]
     shown = table.with_columns(
-        pl.when(~pl.col("_hidden")).then(_rounded(pl.col(column), table.schema[column], limits)).alias(column)
+        pl.when(~pl.col("_hidden")).then(_rounded(column, table.schema[column], limits)).alias(column)
         for column in values
     )
     own_reason = pl.col("undefined_reason") if "undefined_reason" in table.columns else pl.lit(None, pl.String)
     reason = pl.when(pl.col("_hidden")).then(pl.lit(SUPPRESSED)).otherwise(own_reason)
-    return shown.with_columns(undefined_reason=reason).drop("_hidden", "_total", "share_largest_provider", strict=False)
+    return shown.with_columns(undefined_reason=reason).drop(left_out)
 
 
-def _rounded(value: pl.Expr, dtype: pl.DataType, limits: Limits) -> pl.Expr:
-    if limits.round_to == 1 or not dtype.is_integer():
+def _rounded(column: str, dtype: pl.DataType, limits: Limits) -> pl.Expr:
+    value = pl.col(column)
+    if limits.round_to == 1 or not (column.startswith("n_") and dtype.is_integer()):
         return value
     return ((value / limits.round_to).round() * limits.round_to).cast(dtype)
