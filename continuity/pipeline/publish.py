@@ -16,7 +16,7 @@ from continuity.metrics.engine.windows import Window
 from continuity.privacy import Limits, ProtectedTable, protect
 
 DISTRIBUTED: Final = ("coc", "upc")
-_COUNTS: Final = ("n_undefined",)
+_COUNTS: Final = ("n_undefined", "share_perfect")
 _WINDOW: Final = ("window_start", "window_end")
 
 
@@ -52,20 +52,11 @@ def publish(
     Published
         ``whole``, ``distribution``, ``visit_classes``, ``flow`` and, where the data know them, ``unit`` and ``team``.
     """
-    is_sum = pl.col("role") == "all"
-    whole = protect(
-        _by_role(measured, []),
-        name="whole",
-        keys=("role", "index"),
-        margins=[["index"]],
-        counts=_COUNTS,
-        totals=is_sum,
-        limits=limits,
-    )
+    whole = _protected(_by_role(measured, []), "whole", [], limits)
     tables = {
         "whole": whole,
-        "distribution": _distribution(measured, limits),
-        "visit_classes": _visit_classes(measured, limits),
+        "distribution": _distribution(measured, whole, limits),
+        "visit_classes": _visit_classes(measured, whole, limits),
         "flow": protect(
             attrition_of(sources, rules, spans).collect(engine="streaming"),
             name="flow",
@@ -76,28 +67,32 @@ def publish(
     units, teams = members(sources, "unit_id"), members(sources, "team_id")
     if units is not None:
         unit_of = units[0].collect(engine="streaming")
-        tables["unit"] = protect(
-            _by_role(measured, ["unit_id"], unit_of),
-            name="unit",
-            keys=("role", "unit_id", "index"),
-            margins=[["role", "index"], ["unit_id", "index"]],
-            counts=_COUNTS,
-            totals=is_sum,
-            limits=limits,
-        )
+        by_unit = _by_role(measured, ["unit_id"], unit_of)
+        tables["unit"] = _protected(by_unit, "unit", ["unit_id"], limits, parent=whole)
         if teams is not None:
             both = unit_of.join(teams[0].collect(engine="streaming"), on="patient_id", how="full", coalesce=True)
-            tables["team"] = protect(
-                _by_role(measured, ["unit_id", "team_id"], both).filter(pl.col("team_id").is_not_null()),
-                name="team",
-                keys=("role", "unit_id", "team_id", "index"),
-                margins=[["role", "unit_id", "index"], ["unit_id", "team_id", "index"]],
-                parent=tables["unit"],
-                counts=_COUNTS,
-                totals=is_sum,
-                limits=limits,
-            )
+            # Patients of no team stay a cell: without it, a few of them could be found as what the teams leave over.
+            by_team = _by_role(measured, ["unit_id", "team_id"], both)
+            tables["team"] = _protected(by_team, "team", ["unit_id", "team_id"], limits, parent=tables["unit"])
     return Published(tables, units and units[1], teams and teams[1])
+
+
+def _protected(
+    rows: pl.DataFrame, name: str, by: Sequence[str], limits: Limits | None, parent: ProtectedTable | None = None
+) -> ProtectedTable:
+    """Protect the cells of role, group and index, which add up to groups without the last of `by`, and over roles."""
+    across = [["role", *by[:-1], "index"]] if by else []
+    return protect(
+        rows,
+        name=name,
+        keys=("role", *by, "index"),
+        margins=[*across, [*by, "index"]],
+        parent=parent,
+        counts=[count for count in _COUNTS if count in rows.columns],
+        same_patients=["role", *by],
+        totals=pl.col("role") == "all",
+        limits=limits,
+    )
 
 
 def _by_role(measured: Mapping[str, Measured], by: Sequence[str], groups: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -105,23 +100,28 @@ def _by_role(measured: Mapping[str, Measured], by: Sequence[str], groups: pl.Dat
     return pl.concat(parts, how="diagonal_relaxed").drop(_WINDOW)
 
 
-def _distribution(measured: Mapping[str, Measured], limits: Limits | None) -> ProtectedTable:
+def _distribution(measured: Mapping[str, Measured], whole: ProtectedTable, limits: Limits | None) -> ProtectedTable:
+    least = (limits or Limits()).min_patients
     parts = [
         distribution(m.per_patient, key).with_columns(role=pl.lit(role), index=pl.lit(key))
         for role, m in measured.items()
         for key in DISTRIBUTED
         if key in m.per_patient.columns
     ]
+    # How many have the value 1 can be told from share_perfect, so that class is no complement of another one.
+    n, of_all = pl.col("n_patients"), pl.col("n_patients").sum().over("role", "index")
+    told_elsewhere = (pl.col("value_class") == "1") & (n >= least) & (of_all - n >= least)
     return protect(
-        pl.concat(parts),
+        pl.concat(parts).with_columns(_told_elsewhere=told_elsewhere),
         name="distribution",
         keys=("role", "index", "value_class"),
-        margins=[["role", "index"]],
+        margins=[["role", "index", "_told_elsewhere"]],
+        parent=whole,
         limits=limits,
     )
 
 
-def _visit_classes(measured: Mapping[str, Measured], limits: Limits | None) -> ProtectedTable:
+def _visit_classes(measured: Mapping[str, Measured], whole: ProtectedTable, limits: Limits | None) -> ProtectedTable:
     classed = {
         role: Measured(
             m.per_patient.filter(pl.col("n_visits") >= m.min_visits).with_columns(n_visits_class=visit_class()),
@@ -130,15 +130,10 @@ def _visit_classes(measured: Mapping[str, Measured], limits: Limits | None) -> P
         )
         for role, m in measured.items()
     }
-    rows = _by_role(classed, ["n_visits_class"]).with_columns(
-        visits_from=pl.col("n_visits_class").str.extract(r"(\d+)").cast(pl.Int64)
+    # Nobody with too few visits is in a class, so n_undefined would say only how many have no list, often very few.
+    rows = (
+        _by_role(classed, ["n_visits_class"])
+        .drop("n_undefined")
+        .with_columns(visits_from=pl.col("n_visits_class").str.extract(r"(\d+)").cast(pl.Int64))
     )
-    return protect(
-        rows,
-        name="visit_classes",
-        keys=("role", "index", "n_visits_class"),
-        margins=[["role", "index"], ["n_visits_class", "index"]],
-        counts=_COUNTS,
-        totals=pl.col("role") == "all",
-        limits=limits,
-    )
+    return _protected(rows, "visit_classes", ["n_visits_class"], limits, parent=whole)

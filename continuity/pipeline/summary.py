@@ -78,7 +78,8 @@ def summary(
         name="summary",
         keys=cell,
         margins=[[other for other in cell if other != name] for name in names] or [list(cell)],
-        counts=("n_undefined",),
+        counts=("n_undefined", "share_perfect"),
+        same_patients=cell[:-1],
         totals=pl.col("role") == "all" if by_role else None,
         limits=limits,
     )
