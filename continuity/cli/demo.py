@@ -22,15 +22,19 @@ from continuity.cli import options, talk
 def command(output: Path, language: Any, n_patients: int, seed: int, *, quiet: bool, as_json: bool) -> None:
     """Run the whole job on synthetic patients: no real person is in it."""
     from continuity.metrics import Rules
+    from continuity.metrics.engine.windows import windows
     from continuity.pipeline import Inputs
     from continuity.pipeline.report import ReportJob, report
     from continuity.privacy import Limits
     from continuity.synthetic import Setting, write
 
-    job = ReportJob(Rules.of(same_day="patient_provider_day"), None, language, Limits())
+    setting = Setting(n_patients=n_patients, seed=seed)
+    job = ReportJob(
+        Rules.of(same_day="patient_provider_day"), windows((setting.start, setting.end)), language, Limits()
+    )
     with talk.progress(quiet=quiet) as progress, TemporaryDirectory() as folder:
         progress("generate")
-        paths = write(Setting(n_patients=n_patients, seed=seed), Path(folder))
+        paths = write(setting, Path(folder))
         said = report(Inputs(paths["visits"], paths["patients"], paths["providers"]), output, job, progress)
     lines = [f"{said['n_visits']:,} synthetic visits of {said['n_patients']:,} patients.", f"Report: {said['report']}"]
     talk.say(lines, said, quiet=quiet, as_json=as_json)
