@@ -93,7 +93,7 @@ def figures_of(content: ReportContent, words: Words) -> tuple[Figure, ...]:
     index, roles = headline_index(content), leading_roles(content)
     found = (
         _places("units", "unit", index, roles, content=content, words=words),
-        _places("own", "unit", OWN_SHARE, (*roles, "all"), content=content, words=words),
+        _places("own", "unit", OWN_SHARE, _roles_with_lists(content, roles), content=content, words=words),
         _distribution(index, roles, content, words),
         _visit_classes(index, roles, content, words),
         _places("teams", "team", index, roles, content=content, words=words),
@@ -189,7 +189,7 @@ def _figure(
 ) -> Figure:
     title = words(f"figure.{key}.title")
     panel = partial(_panel, key, title, draw, words, alone=len(roles) == 1)
-    grid = grid_of(rows, ("role", *columns), words, title)
+    grid = grid_of(rows, (columns[0], "role", *columns[1:]), words, title)
     lead = words(f"figure.{key}.lead")
     return Figure(key, title, lead, findings, tuple(panel(role) for role in roles), grid, hidden)
 
@@ -203,6 +203,12 @@ def _panel(key: str, title: str, draw: Draw, words: Words, role: str, *, alone: 
         for size, width in widths.items()
     )
     return Panel(role_name, wide, narrow)
+
+
+def _roles_with_lists(content: ReportContent, roles: Sequence[str]) -> tuple[str, ...]:
+    """Leave out a profession that nobody is listed with: its share is 0 by the lists, not by what patients did."""
+    whole = {role: shown_row(content.tables["whole"], role=role, index=OWN_SHARE) for role in (*roles, "all")}
+    return tuple(role for role, row in whole.items() if row is None or row["estimate"] > 0)
 
 
 def _roles_with_rows(content: ReportContent, table: str, index: str, roles: Sequence[str]) -> tuple[str, ...]:

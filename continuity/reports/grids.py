@@ -1,6 +1,6 @@
 """Tables as people read them: localised heads and cells, a word where a number is missing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -160,11 +160,6 @@ def class_name(code: str, words: Words) -> str:
     return code.replace("-", "–").replace(".", words.style.decimal)
 
 
-def without_own_share(indices: Sequence[str]) -> tuple[str, ...]:
-    """Give the indices of the catalogue among the keys of a table."""
-    return tuple(key for key in indices if key != OWN_SHARE)
-
-
 def _place_names(row: Row, words: Words) -> list[str]:
     return [words(f"unknown.{key}") if row[key] is None else str(row[key]) for key in _PLACES if key in row]
 
@@ -198,6 +193,7 @@ def _reason(row: Row, column: str, words: Words) -> str:
     reason = row.get("undefined_reason")
     if reason is not None:
         return words.of_code("reason", reason)
-    # a count or share that is null in a row that is shown was hidden alone, because it is small
-    hidden_alone = column.startswith(("n_", "share_"))
+    # a count or share that is null in a row that is shown was hidden alone, because it is small; a share of visits
+    # has no value of one patient that could be exactly 1
+    hidden_alone = column.startswith(("n_", "share_")) and (column, row.get("index")) != ("share_perfect", OWN_SHARE)
     return words(f"reason.{SUPPRESSED if hidden_alone else 'missing'}")

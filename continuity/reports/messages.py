@@ -51,7 +51,7 @@ def sentences(content: ReportContent, words: Words) -> tuple[str, ...]:
         return (words("summary.pairs_hidden"),)
     own = shown_row(content.tables["whole"], role=role, index=OWN_SHARE)
     pairs = _in_hundred(whole["estimate"], words)
-    if own is None:
+    if own is None or own["estimate"] == 0:
         first = words(f"summary.pairs_{role}", pairs=pairs)
     else:
         first = words(f"summary.pairs_own_{role}", pairs=pairs, share=words.style.share(own["estimate"]))
@@ -132,7 +132,7 @@ def _index_tile(content: ReportContent, role: str, index: str, words: Words) -> 
 
 def _own_tile(content: ReportContent, role: str, words: Words) -> Tile | None:
     row = shown_row(content.tables["whole"], role=role, index=OWN_SHARE)
-    if row is None:
+    if row is None or row["estimate"] == 0:
         return None
     note = words("tile.share_note", interval=_interval(row, "share", words))
     return Tile(words(f"tile.own_{role}"), words.style.share(row["estimate"]), note)

@@ -83,7 +83,8 @@ def unknown_providers(content: ReportContent, words: Words) -> tuple[str, ...]:
 
 def choice_of(value: str, words: Words) -> str:
     """Put a choice, or a list of choices with commas, into words."""
-    return ", ".join(words.of_code("value", part.strip()) for part in value.split(","))
+    parts = [words.of_code("value", part.strip()) for part in value.split(",") if part.strip()]
+    return ", ".join(parts) or words("reason.missing")
 
 
 def _share_unknown(content: ReportContent) -> float | None:

@@ -5,11 +5,14 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
+
 from continuity.reports.content import ReportContent
-from continuity.reports.grids import Grid, Kind, grid_of
+from continuity.reports.grids import Grid, Kind, grid_of, in_class_order
 from continuity.reports.labels import definition
 from continuity.reports.method import citation, rules_of, unknown_providers, versions_of
 from continuity.reports.page import limits_text, shown_indices
+from continuity.reports.rows import all_roles
 from continuity.reports.wording import Words
 
 if TYPE_CHECKING:
@@ -71,7 +74,24 @@ def sheet_grid(content: ReportContent, name: str, words: Words) -> Grid:
     table = content.tables[name]
     columns = [column for column in table.frame.columns if column not in table.keys]
     known = [column for column in (*table.keys, *columns) if words.knows("column", column)]
-    return grid_of(table.frame, known, words, words.of_code("book", name))
+    return grid_of(_in_reading_order(content, table.frame), known, words, words.of_code("book", name))
+
+
+def _in_reading_order(content: ReportContent, frame: pl.DataFrame) -> pl.DataFrame:
+    """Sort as the page does: professions first, places by name, indices and classes in their own order."""
+    for column in ("value_class", "n_visits_class"):
+        if column in frame.columns:
+            frame = in_class_order(frame, column)
+    places = [pl.col(column) for column in ("unit_id", "team_id") if column in frame.columns]
+    orders = {"role": all_roles(content), "index": shown_indices(content)}
+    role, index = (
+        [pl.col(column).replace_strict({code: i for i, code in enumerate(codes)}, default=len(codes))]
+        if column in frame.columns
+        else []
+        for column, codes in orders.items()
+    )
+    by = [*role, *places, *index]
+    return frame.sort(by, maintain_order=True) if by else frame
 
 
 def _formats(book: "xlsxwriter.Workbook") -> dict[str, Any]:
