@@ -154,6 +154,8 @@ def conform(frame: pl.LazyFrame, table: TableName, *, where: str = "the frame") 
 def _canonical(name: str, column: Column, dtype: pl.DataType, where: str) -> pl.Expr:
     if column.kind == "id":
         return _canonical_id(pl.col(name), dtype, name, where)
+    if column.kind == "number" and dtype.is_float():
+        return pl.col(name).cast(pl.Float64).fill_nan(None)
     if column.accepts(dtype):
         return pl.col(name)
     if not _converts(column.kind, dtype):
@@ -164,7 +166,7 @@ def _canonical(name: str, column: Column, dtype: pl.DataType, where: str) -> pl.
         )
     if column.kind == "date" and dtype != pl.Null:
         return pl.col(name).dt.date()
-    # Whole numbers with gaps come as floats from pandas: not strict, since the contract of the kind was checked above.
+    # Whole numbers with gaps come as floats from pandas: not strict, for NaN becomes null; sources refuse fractions.
     return pl.col(name).cast(_DTYPES[column.kind], strict=False)
 
 

@@ -61,15 +61,15 @@ def scan(path: Path, options: ReadOptions) -> pl.LazyFrame:
     head = _head(text, path)
     separator = options.separator or _separator(head)
     _refuse_separator(separator)
-    rows = _first_rows(head, separator, path)
+    n_before, rows = _first_rows(head, separator, path)
     if not rows:
         raise InputError(f"{path.name} holds blank lines only.", next_step="Export the file again.")
     header = rows[0]
     if not _CANONICAL.union(options.columns.values()).intersection(header):
         _refuse_headless(rows, path)
     _refuse_twice_named(header, path)
-    has_blank = _refuse_ragged(text, path, separator, len(header))
-    frame = pl.scan_csv(text.source, separator=separator, infer_schema=False, glob=False)
+    frame = pl.scan_csv(text.source, separator=separator, infer_schema=False, glob=False, skip_lines=n_before)
+    has_blank = _refuse_ragged(text, path, separator, len(header), frame)
     return frame.filter(_HOLDS_SOMETHING) if has_blank else frame
 
 
@@ -81,13 +81,14 @@ def _refuse_separator(separator: str) -> None:
         )
 
 
-def _first_rows(head: str, separator: str, path: Path) -> list[list[str]]:
-    """Give the header and up to 50 rows after it; blank lines are left out."""
+def _first_rows(head: str, separator: str, path: Path) -> tuple[int, list[list[str]]]:
+    """Give the number of blank lines before the header, and the header with up to 50 rows after it."""
     try:
-        read = csv.reader(io.StringIO(head, newline=""), delimiter=separator)
-        return list(islice((row for row in read if any(cell.strip() for cell in row)), 51))
+        read = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=separator), 101))
     except csv.Error:
         raise _open_quote(path) from None
+    filled = [number for number, row in enumerate(read) if any(cell.strip() for cell in row)]
+    return filled[0] if filled else 0, [read[number] for number in filled[:51]]
 
 
 def _open_quote(path: Path) -> InputError:
@@ -151,7 +152,7 @@ def _head(text: _Text, path: Path) -> str:
 
 def _separator(head: str) -> str:
     """Choose the separator under which most lines have as many fields as the header, and the header the most."""
-    lines = head.splitlines()[:51]
+    lines = [line for line in head.splitlines() if line.strip("".join(_SEPARATORS) + " ")][:51]
     complete = lines[:-1] if len(lines) > 1 else lines
 
     def agreement(separator: str) -> tuple[int, float]:
@@ -186,7 +187,7 @@ def _refuse_twice_named(header: list[str], path: Path) -> None:
         )
 
 
-def _refuse_ragged(text: _Text, path: Path, separator: str, width: int) -> bool:
+def _refuse_ragged(text: _Text, path: Path, separator: str, width: int, frame: pl.LazyFrame) -> bool:
     """Count the rows with more or fewer fields than the header: Polars would fill the short ones with nulls.
 
     Returns whether there are blank lines, which Polars would take for rows of nulls.
@@ -220,7 +221,7 @@ def _refuse_ragged(text: _Text, path: Path, separator: str, width: int) -> bool:
             next_step="Export the file again, or name the separator with --separator.",
         )
     if n_quoted:
-        _refuse_stray_quotes(text, path, separator, n_lines - 1)
+        _refuse_stray_quotes(frame, path, n_lines - 1)
     return bool(has_blank)
 
 
@@ -237,9 +238,8 @@ def _count_with_parser(text: _Text, path: Path, separator: str, width: int) -> t
     return n_filled, sum(ragged), ragged[-1]
 
 
-def _refuse_stray_quotes(text: _Text, path: Path, separator: str, n_rows: int) -> None:
+def _refuse_stray_quotes(frame: pl.LazyFrame, path: Path, n_rows: int) -> None:
     """Let Polars parse every field once: it refuses quotes in the middle of a field, which other readers let pass."""
-    frame = pl.scan_csv(text.source, separator=separator, infer_schema=False, glob=False)
     try:
         n_read = frame.filter(_HOLDS_SOMETHING).select(pl.len()).collect(engine="streaming").item()
     except pl.exceptions.ComputeError:

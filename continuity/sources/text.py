@@ -65,6 +65,7 @@ def typed(
     for name, dtype in schema.items():
         if name in columns and columns[name].kind == "datetime" and isinstance(dtype, pl.Datetime) and dtype.time_zone:
             frame = frame.with_columns(pl.col(name).dt.convert_time_zone(time_zone))
+    _refuse_fractions(frame, schema, columns, where)
     texts = [n for n in schema.names() if n in columns and schema[n] == pl.String and columns[n].kind != "id"]
     if not texts:
         return frame
@@ -76,6 +77,21 @@ def typed(
         parsers |= _parsers(zoned, failed, columns, time_zone, date_format)
         _refuse_unreadable(frame, parsers, columns, where)
     return frame.with_columns(parser.alias(name) for name, parser in parsers.items())
+
+
+def _refuse_fractions(frame: pl.LazyFrame, schema: pl.Schema, columns: Mapping[str, Column], where: str) -> None:
+    floats = [n for n, dtype in schema.items() if n in columns and columns[n].kind == "integer" and dtype.is_float()]
+    if not floats:
+        return
+    broken = pl.col(floats).is_infinite() | (pl.col(floats).is_finite() & (pl.col(floats) % 1 != 0))
+    for name, n in frame.select(broken.sum()).collect(engine="streaming").row(0, named=True).items():
+        if n:
+            raise InputError(
+                f"Column '{name}' of {where}: {n:,} {'row holds a number' if n == 1 else 'rows hold numbers'} "
+                "that are not whole.",
+                allowed=f"Allowed: {_ALLOWED['integer']}, or blank.",
+                next_step="Correct the column.",
+            )
 
 
 def _text(name: str) -> pl.Expr:
