@@ -116,7 +116,9 @@ def protect(
     """
     limits = limits or Limits()
     _refuse_what_cannot_be_judged(frame, name, keys)
-    table = frame.sort(keys, nulls_last=True).with_columns(
+    sizes = [pl.col(size).cast(pl.Int64, strict=False) for size in _SIZES if size in frame.columns]  # NaN is no size
+    table = frame.sort(keys, nulls_last=True).with_columns(sizes)
+    table = table.with_columns(
         _hidden=_too_small(frame, limits), _total=pl.lit(value=False) if totals is None else totals
     )
     table = _hide_parts_of_hidden(table, parent, counts)
