@@ -12,7 +12,7 @@ define(
             "en": "Share of visits with the listed provider",
         },
         symbol="UPC (assigned)",
-        formula="n(listed) / N",
+        formula="n(listed) / N(while listed)",
         value=n_listed / n_while_listed,
         undefined=((n_while_listed == 0, "no_assigned_provider"),),
         family="density",

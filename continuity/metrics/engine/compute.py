@@ -42,7 +42,7 @@ def compute(
         Keys of `continuity.catalogue`, such as ``["upc", "coc", "secon"]``.
     window : tuple of two moments, or a sequence of such tuples, optional
         Half-open windows in local time; ``("2025-01-01", "2026-01-01")`` is the year 2025. Without one, the window
-        is the days from the first to the last visit that counts.
+        is the days from the first to the last visit that the filters keep.
     every, period : str, optional
         Rolling windows inside `window`, as Polars durations: ``every="1mo", period="12mo"``.
     patients : frame, optional
@@ -61,7 +61,7 @@ def compute(
     -------
     frame of the kind of `visits`
         Lazy in, lazy out. Sorted by patient_id and window. Wide: patient_id, window_start, window_end,
-        n_visits (Int64, the visits that count), n_providers (Int64), one Float64 column per key (null where
+        n_visits (Int64, the visits that count), n_providers (Int64; with bounds the fewest), one Float64 column per key (null where
         undefined; with ``unknown_provider="bounds"`` ``<key>_low`` and ``<key>_high``), undefined_reason where every
         index of the row is null. Long: one row per index with index, value (or value_low, value_high) and
         undefined_reason. Patients without any visit in the window have no row.

@@ -59,7 +59,8 @@ class Rules:
         Further provider codes that mean "unknown", such as a shared login.
     same_day : {"keep_all", "patient_provider_day", "patient_day"}
         Which rows are one visit. ``patient_provider_day`` keeps the first of a patient's visits to a provider on a
-        day; ``patient_day`` keeps the first known provider of the day (of several at that moment, the smallest id).
+        day, a known team or unit before an unknown one; ``patient_day`` keeps the first known provider of the day (of
+        several at that moment, the smallest id).
     tie_order : {"expectation", "visit_id"}
         How visits of a patient at the same moment are ordered: the exact mean over all orders, or by `visit_id`.
     min_visits : int

@@ -61,7 +61,8 @@ def windows(
         return None
     _refuse_other_shapes(window)
     pairs = cast("list[WindowLike]", [window] if _is_pair(window) else list(window))
-    found = sorted((Window(_moment(start), _moment(end)) for start, end in pairs), key=lambda w: (w.start, w.end))
+    asked = {Window(_moment(start), _moment(end)) for start, end in pairs}
+    found = sorted(asked, key=lambda w: (w.start, w.end))
     if not (every or period):
         return tuple(found)
     if not (every and period) or len(found) != 1:
@@ -100,16 +101,17 @@ def _is_pair(window: WindowLike | Sequence[WindowLike]) -> bool:
 
 
 def _moment(value: object) -> datetime:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=None)
-    if isinstance(value, date):
+    if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
     try:
-        return datetime.fromisoformat(str(value).strip()).replace(tzinfo=None)
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
     except ValueError as error:
         raise UsageError(
             "A window holds a date that cannot be read.", allowed="Allowed: dates such as 2025-01-01."
         ) from error
+    if moment.tzinfo is not None:
+        raise UsageError("A window's bound carries a time zone.", allowed="Windows are in local time, without a zone.")
+    return moment
 
 
 def assign(visits: pl.LazyFrame, chosen: Sequence[Window]) -> pl.LazyFrame:
