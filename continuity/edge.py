@@ -1,6 +1,6 @@
 """The one place where frames of other libraries come in and go out again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import polars as pl
@@ -10,13 +10,15 @@ from continuity.errors import InputError
 _EXACT_IN_FLOAT: Final = 2**53
 
 
-def lazily(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
+def lazily(frame: Any, ids: Collection[str] = ()) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
     """Take a frame of any supported library as a LazyFrame, and give the way back.
 
     Parameters
     ----------
     frame : polars.LazyFrame, polars.DataFrame, pandas.DataFrame, pyarrow.Table, DuckDB relation
         Other libraries come in through narwhals.
+    ids : collection of str
+        Columns that hold ids, besides those whose names end in ``_id``.
 
     Returns
     -------
@@ -26,7 +28,7 @@ def lazily(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
     Raises
     ------
     InputError
-        Something that is no frame.
+        Something that is no frame, or a column that holds values of several types.
 
     Examples
     --------
@@ -38,10 +40,10 @@ def lazily(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
         return frame, lambda result: result
     if isinstance(frame, pl.DataFrame):
         return frame.lazy(), lambda result: result.collect()
-    return _foreign(frame)
+    return _foreign(frame, ids)
 
 
-def _foreign(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
+def _foreign(frame: Any, ids: Collection[str]) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
     import narwhals as nw  # loaded only when a frame of another library comes in
 
     try:
@@ -54,9 +56,16 @@ def _foreign(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
         ) from error
     backend = native.implementation
     eager = native.collect("polars") if isinstance(native, nw.LazyFrame) else native
-    lazy = eager.to_polars().lazy()
+    try:
+        lazy = eager.to_polars().lazy()
+    except (TypeError, ValueError, OverflowError):  # the words of these errors quote a cell
+        raise InputError(
+            "A column of the frame holds values of several types, such as texts and numbers.",
+            allowed="A column holds values of one type.",
+            next_step="Turn the column into text, such as frame['id'].astype(str).",
+        ) from None
     if backend.is_pandas():
-        return _whole_floats_as_integers(lazy), lambda result: result.collect().to_pandas()
+        return _whole_floats_as_integers(lazy, ids), lambda result: result.collect().to_pandas()
     if backend.is_pyarrow():
         return lazy, lambda result: result.collect().to_arrow()
     if backend.is_duckdb():
@@ -70,10 +79,12 @@ def _foreign(frame: Any) -> tuple[pl.LazyFrame, Callable[[pl.LazyFrame], Any]]:
     )
 
 
-def _whole_floats_as_integers(frame: pl.LazyFrame) -> pl.LazyFrame:
+def _whole_floats_as_integers(frame: pl.LazyFrame, also: Collection[str]) -> pl.LazyFrame:
     """Undo what pandas does to a column of whole numbers with gaps: ids that became floats become integers again."""
     schema = frame.collect_schema()
-    ids = [name for name, dtype in schema.items() if name.endswith("_id") and dtype.is_float()]
+    ids = [
+        name for name, dtype in schema.items() if dtype.is_float() and (name.lower().endswith("_id") or name in also)
+    ]
     frame = frame.with_columns(pl.col(ids).fill_nan(None))
     if not ids:
         return frame

@@ -72,7 +72,18 @@ def scan(paths: list[Path], options: ReadOptions) -> pl.LazyFrame:
                 f"{path.name} has other columns than {paths[0].name}: {listing(odd)}.",
                 next_step="Read them apart, or make their columns the same.",
             )
-    return pl.concat(frames.values(), how="vertical_relaxed") if len(frames) > 1 else frames[paths[0]]
+    if len(frames) == 1:
+        return frames[paths[0]]
+    together = pl.concat(frames.values(), how="vertical_relaxed")
+    try:
+        together.collect_schema()
+    except pl.exceptions.PolarsError:
+        odd = [name for name, dtype in first.items() if any(schema[name] != dtype for schema in schemas.values())]
+        raise InputError(
+            f"The {len(paths)} files hold these columns as different types: {listing(odd)}.",
+            next_step="Read them apart, or make their types the same.",
+        ) from None
+    return together
 
 
 def _scan_one(path: Path, options: ReadOptions) -> pl.LazyFrame:

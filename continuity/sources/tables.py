@@ -37,7 +37,9 @@ def read(source: str | Path | Any, table: TableName, options: ReadOptions) -> pl
         paths = files.find(source)
         frame, where = files.scan(paths, options), paths[0].name if len(paths) == 1 else f"{len(paths)} files"
     else:
-        frame, where = edge.lazily(source)[0], f"the {table} frame"
+        ids = [name for name, column in TABLES[table].items() if column.kind == "id"]
+        mapped = [options.columns[name] for name in ids if name in options.columns]
+        frame, where = edge.lazily(source, mapped)[0], f"the {table} frame"
     found = frame.collect_schema().names()
     frame = renamed(frame, table, options.columns, where)
     names = frame.collect_schema().names()
