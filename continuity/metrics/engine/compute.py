@@ -60,10 +60,10 @@ def compute(
     Returns
     -------
     frame of the kind of `visits`
-        Lazy in, lazy out. Sorted by patient_id and window. Wide: patient_id, window_start, window_end,
-        n_visits (Int64, the visits that count), n_providers (Int64; with bounds the fewest), one Float64 column per key (null where
-        undefined; with ``unknown_provider="bounds"`` ``<key>_low`` and ``<key>_high``), undefined_reason where every
-        index of the row is null. Long: one row per index with index, value (or value_low, value_high) and
+        Lazy in, lazy out. Sorted by patient_id and window. Wide: patient_id, window_start, window_end, n_visits
+        (Int64, the visits that count), n_providers (Int64; with bounds the fewest), one Float64 column per key (null
+        where undefined; with ``unknown_provider="bounds"`` ``<key>_low`` and ``<key>_high``), undefined_reason where
+        every index of the row is null. Long: one row per index with index, value (or value_low, value_high) and
         undefined_reason. Patients without any visit in the window have no row.
 
     Raises
