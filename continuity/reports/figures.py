@@ -11,7 +11,7 @@ from markupsafe import Markup
 from continuity.reports.charts import Canvas, axis_top, bars, by_visits, dots, round_up
 from continuity.reports.content import ReportContent
 from continuity.reports.grids import Grid, grid_of, in_class_order, place
-from continuity.reports.rows import OWN_SHARE, headline_index, leading_roles, rows_of, shown_row
+from continuity.reports.rows import OWN_SHARE, headline_index, leading_roles, level_of, rows_of, shown_row
 from continuity.reports.svg import to_svg
 from continuity.reports.wording import Words
 
@@ -139,7 +139,8 @@ def _distribution(index: str, roles: Sequence[str], content: ReportContent, word
         return bars(table, role=role, index=index, total=totals.get(role), top=top, canvas=canvas)
 
     columns = ("value_class", "n_patients", *(["share_of_patients"] if totals else []))
-    findings = tuple(filter(None, (_extremes(rows, role, words) for role in roles))) if totals else ()
+    speaks = totals and level_of(content) == "provider"  # the sentences are about persons
+    findings = () if not speaks else tuple(filter(None, (_extremes(rows, role, words) for role in roles)))
     return _figure("distribution", draw, roles, rows, columns, words=words, findings=findings)
 
 

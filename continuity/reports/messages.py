@@ -7,7 +7,7 @@ import polars as pl
 
 from continuity.reports.content import ReportContent
 from continuity.reports.grids import Kind, number_range, place
-from continuity.reports.rows import OWN_SHARE, Row, headline_index, leading_roles, rows_of, shown_row
+from continuity.reports.rows import OWN_SHARE, Row, headline_index, leading_roles, level_of, rows_of, shown_row
 from continuity.reports.wording import Words
 
 # THL, Sotkanet: indicator, year and level of the whole country. Context only, never a limit or a target.
@@ -49,18 +49,14 @@ def sentences(content: ReportContent, words: Words) -> tuple[str, ...]:
     whole = shown_row(content.tables["whole"], role=role, index="coc")
     if whole is None:
         return (words("summary.pairs_hidden"),)
-    own = shown_row(content.tables["whole"], role=role, index=OWN_SHARE)
-    pairs = _in_hundred(whole["estimate"], words)
-    if own is None or own["estimate"] == 0:
-        first = words(f"summary.pairs_{role}", pairs=pairs)
-    else:
-        first = words(f"summary.pairs_own_{role}", pairs=pairs, share=words.style.share(own["estimate"]))
+    first = _pairs(content, role, _in_hundred(whole["estimate"], words), words)
     return tuple(filter(None, (first, _units(content, role, words))))
 
 
 def context(content: ReportContent, words: Words) -> str:
-    """Give the published level of the country with its limits, where doctor visits are reported."""
-    if headline_index(content) != "coc" or "doctor" not in leading_roles(content):
+    """Give the published level of the country with its limits, where the same thing is reported."""
+    comparable = headline_index(content) == "coc" and level_of(content) == "provider"
+    if not comparable or "doctor" not in leading_roles(content):
         return ""
     level = words.style.decimals(_COUNTRY_LEVEL)
     return words("summary.context", level=level, year=_COUNTRY_YEAR, indicator=_COUNTRY_INDICATOR)
@@ -86,6 +82,16 @@ def tiles(content: ReportContent, words: Words) -> tuple[Tile, ...]:
     found.append(next(filter(None, own), None))
     found.append(_patients_tile(content, index, words))
     return tuple(tile for tile in found if tile is not None)
+
+
+def _pairs(content: ReportContent, role: str, pairs: str, words: Words) -> str:
+    level = level_of(content)
+    if level != "provider":
+        return words(f"summary.pairs_{level}", role=words(f"role.{role}"), pairs=pairs)
+    own = shown_row(content.tables["whole"], role=role, index=OWN_SHARE)
+    if own is None or own["estimate"] == 0:
+        return words(f"summary.pairs_{role}", pairs=pairs)
+    return words(f"summary.pairs_own_{role}", pairs=pairs, share=words.style.share(own["estimate"]))
 
 
 def _units(content: ReportContent, role: str, words: Words) -> str:

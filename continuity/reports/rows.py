@@ -69,6 +69,11 @@ def headline_index(content: ReportContent) -> str:
     return "coc" if "coc" in content.method.indices else content.method.indices[0]
 
 
+def level_of(content: ReportContent) -> str:
+    """Tell with whom continuity was measured: ``"provider"``, ``"team"`` or ``"unit"``."""
+    return content.method.parameters.get("level", "provider")
+
+
 def leading_roles(content: ReportContent) -> tuple[str, ...]:
     """Give the roles that are shown apart: doctors and nurses, or all visits where roles are unknown."""
     known = set(content.tables["whole"].frame["role"])

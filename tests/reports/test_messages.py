@@ -91,6 +91,14 @@ def test_without_the_index_that_the_sentences_explain(content: ReportContent) ->
     assert tiles(other, EN)[0].value == "0.55"
 
 
+def test_continuity_with_a_team_is_not_told_as_with_a_doctor(content: ReportContent) -> None:
+    parameters = {**content.method.parameters, "level": "team"}
+    team = replace(content, method=replace(content.method, parameters=parameters))
+    assert "same team" in sentences(team, EN)[0]
+    assert "same doctor" not in " ".join(sentences(team, EN))
+    assert context(team, EN) == ""
+
+
 def test_unknown_providers_with_bounds(content: ReportContent, changed: Callable[..., ReportContent]) -> None:
     share, bounds = unknown_providers(content, FI)
     assert "4,7\u00a0%" in share
