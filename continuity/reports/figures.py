@@ -11,7 +11,7 @@ from markupsafe import Markup
 from continuity.reports.charts import Canvas, axis_top, bars, by_visits, dots, round_up
 from continuity.reports.content import ReportContent
 from continuity.reports.grids import Grid, grid_of, in_class_order, place
-from continuity.reports.rows import OWN_SHARE, headline_index, leading_roles, level_of, rows_of, shown_row
+from continuity.reports.rows import OWN_SHARE, SUPPRESSED, headline_index, leading_roles, level_of, rows_of, shown_row
 from continuity.reports.svg import to_svg
 from continuity.reports.wording import Words
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _WIDE: Final = 540
 _ALONE: Final = 760
 _NARROW: Final = 328
+_MOST_ROWS: Final = 120  # above this a figure is a scroll that nobody reads
+_MOST_NAMES: Final = 12
 _ESTIMATES: Final = (
     "n_patients",
     "n_visits",
@@ -65,8 +67,8 @@ class Figure:
     panels : tuple of Panel
     grid : Grid
         The numbers of the panels.
-    hidden : str
-        Names the suppressed rows, or is empty.
+    note : str
+        Names the suppressed rows, or says why nothing is drawn, or is empty.
     """
 
     key: str
@@ -75,7 +77,7 @@ class Figure:
     findings: tuple[str, ...]
     panels: tuple[Panel, ...]
     grid: Grid
-    hidden: str = ""
+    note: str = ""
 
 
 def figures_of(content: ReportContent, words: Words) -> tuple[Figure, ...]:
@@ -108,6 +110,10 @@ def _places(
     roles = _roles_with_rows(content, table_name, index, roles)
     if table is None or not roles:
         return None
+    rows = _rows(content, table_name, index, roles)
+    names = list(dict.fromkeys(place(row, words) for row in rows.iter_rows(named=True)))
+    if len(names) < 2:
+        return None  # one place alone is the whole, which stands above
     whole = {role: shown_row(content.tables["whole"], role=role, index=index) for role in roles}
     top = axis_top(table, roles, index)
 
@@ -116,11 +122,20 @@ def _places(
         reference = None if row is None else float(row["estimate"])
         return dots(table, role=role, index=index, reference=reference, top=top, canvas=canvas)
 
-    rows = _rows(content, table_name, index, roles)
-    names = ("place",) if table_name == "team" else ("unit_id",)
-    hidden = [place(row, words) for row in rows.iter_rows(named=True) if row["undefined_reason"] == "suppressed"]
-    note = words("figures.hidden", names=", ".join(dict.fromkeys(hidden))) if hidden else ""
-    return _figure(key, draw, roles, rows, (*names, *_ESTIMATES), words=words, hidden=note)
+    first = "place" if table_name == "team" else "unit_id"
+    drawn, note = roles, _hidden_note(rows, words)
+    if len(names) > _MOST_ROWS:
+        drawn, note = (), words("figures.too_many")
+    return _figure(key, draw, drawn, rows, (first, *_ESTIMATES), words=words, note=note)
+
+
+def _hidden_note(rows: pl.DataFrame, words: Words) -> str:
+    hidden = rows.filter(undefined_reason=SUPPRESSED)
+    names = list(dict.fromkeys(place(row, words) for row in hidden.iter_rows(named=True)))
+    listed, more = ", ".join(names[:_MOST_NAMES]), len(names) - _MOST_NAMES
+    if more > 0:
+        return words("figures.hidden_many", names=listed, more=words.style.count(more))
+    return words("figures.hidden", names=listed) if names else ""
 
 
 def _distribution(index: str, roles: Sequence[str], content: ReportContent, words: Words) -> Figure | None:
@@ -186,13 +201,13 @@ def _figure(
     *,
     words: Words,
     findings: tuple[str, ...] = (),
-    hidden: str = "",
+    note: str = "",
 ) -> Figure:
     title = words(f"figure.{key}.title")
     panel = partial(_panel, key, title, draw, words, alone=len(roles) == 1)
     grid = grid_of(rows, (columns[0], "role", *columns[1:]), words, title)
     lead = words(f"figure.{key}.lead")
-    return Figure(key, title, lead, findings, tuple(panel(role) for role in roles), grid, hidden)
+    return Figure(key, title, lead, findings, tuple(panel(role) for role in roles), grid, note)
 
 
 def _panel(key: str, title: str, draw: Draw, words: Words, role: str, *, alone: bool) -> Panel:

@@ -96,7 +96,7 @@ def _pairs(content: ReportContent, role: str, pairs: str, words: Words) -> str:
 
 def _units(content: ReportContent, role: str, words: Words) -> str:
     units = rows_of(content.tables.get("unit"), role=role, index="coc")
-    if units.is_empty():
+    if units.height < 2:
         return ""
     shown = units.filter(pl.col("estimate").is_not_null()).sort("estimate")
     if shown.height < 2:

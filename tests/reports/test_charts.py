@@ -9,11 +9,21 @@ from typing import Any
 import polars as pl
 import pytest
 
+from continuity.privacy import protect
 from continuity.reports.charts import Canvas, axis_top, bars, by_visits, dots, round_up
 from continuity.reports.content import ReportContent
 from continuity.reports.figures import Figure, figures_of
 from continuity.reports.wording import words_of
 
+NUMBERS = {
+    "n_visits": 200,
+    "n_providers": 9,
+    "estimate": 0.3,
+    "ci_low": 0.2,
+    "ci_high": 0.4,
+    "median": 0.3,
+    "share_perfect": 0.1,
+}
 CANVAS = Canvas(540, words_of("fi"))
 
 
@@ -84,9 +94,34 @@ def test_drawings_fit_their_width(figures: tuple[Figure, ...]) -> None:
 def test_figures_follow_the_tables(content: ReportContent, figures: tuple[Figure, ...]) -> None:
     assert [figure.key for figure in figures] == ["units", "own", "distribution", "visit_classes", "teams"]
     assert [panel.title for panel in figures[0].panels] == ["Lääkärikäynnit", "Hoitajakäynnit"]
-    assert "Saaristo" in figures[0].hidden
+    assert "Saaristo" in figures[0].note
     few = ReportContent({"whole": content.tables["whole"]}, content.quality, content.method)
     assert figures_of(few, words_of("fi")) == ()
+
+
+def units(n: int, content: ReportContent) -> ReportContent:
+    rows = [
+        {"role": "doctor", "unit_id": f"U{i}", "index": "coc", "n_patients": 2 if i < 20 else 50, **NUMBERS}
+        for i in range(n)
+    ]
+    unit = protect(pl.DataFrame(rows), name="unit", keys=["role", "unit_id", "index"])
+    return ReportContent({"whole": content.tables["whole"], "unit": unit}, content.quality, content.method)
+
+
+def test_one_unit_is_not_drawn_again(content: ReportContent) -> None:
+    assert figures_of(units(1, content), words_of("fi")) == ()
+
+
+def test_very_many_units_are_a_table(content: ReportContent) -> None:
+    (figure,) = figures_of(units(121, content), words_of("en"))
+    assert figure.panels == ()
+    assert len(figure.grid.rows) == 121
+    assert "too many" in figure.note
+
+
+def test_a_long_list_of_hidden_units_is_counted(content: ReportContent) -> None:
+    (figure,) = figures_of(units(60, content), words_of("en"))
+    assert "and 8 more" in figure.note
 
 
 def test_importing_the_reports_loads_nothing_heavy() -> None:

@@ -57,7 +57,11 @@ def test_overlapping_units_are_called_chance(changed: Callable[..., ReportConten
 
 
 def test_one_unit_is_not_compared(changed: Callable[..., ReportContent]) -> None:
-    assert sentences(changed(unit=cells(("A", 0.3, 0.2, 0.4))), EN)[1] == EN("summary.units_one")
+    hidden = cells(("A", 0.3, 0.2, 0.4), ("B", 0.3, 0.2, 0.4))
+    few = pl.when(pl.col("unit_id") == "B").then(1).otherwise("n_patients").alias("n_patients")
+    one = protect(hidden.frame.with_columns(few), name="unit", keys=hidden.keys)
+    assert sentences(changed(unit=one), EN)[1] == EN("summary.units_one")
+    assert len(sentences(changed(unit=cells(("A", 0.3, 0.2, 0.4))), EN)) == 1
     assert len(sentences(changed(unit=None), EN)) == 1
 
 
