@@ -23,7 +23,7 @@ class Measured:
     per_patient : polars.DataFrame
         Wide, as `continuity.compute` gives it; with n_listed and n_while_listed where patients have lists.
     pairs : polars.DataFrame
-        patient_id, window_start, actor (null: unknown), n (visits).
+        patient_id, window_start, window_end, actor (null: unknown), n (visits).
     min_visits : int
     """
 

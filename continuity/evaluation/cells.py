@@ -22,7 +22,7 @@ def sizes(pairs: pl.DataFrame, members: pl.DataFrame, by: Sequence[str]) -> pl.D
     Parameters
     ----------
     pairs : polars.DataFrame
-        patient_id, window_start, actor (null: unknown), n: visits of each patient to each provider.
+        patient_id, window_start, window_end, actor (null: unknown), n: visits of each patient to each provider.
     members : polars.DataFrame
         patient_id and the columns of `by`, one row per patient who counts.
     by : sequence of str
@@ -34,7 +34,11 @@ def sizes(pairs: pl.DataFrame, members: pl.DataFrame, by: Sequence[str]) -> pl.D
         `by`, n_providers (Int64), share_largest_provider (0-1); no row for a cell whose providers are all unknown.
     """
     known = pairs.filter(pl.col("actor").is_not_null())
-    shared = [name for name in ("patient_id", "window_start") if name in members.columns and name in pairs.columns]
+    shared = [
+        name
+        for name in ("patient_id", "window_start", "window_end")
+        if name in members.columns and name in pairs.columns
+    ]
     per_actor = members.join(known, on=shared, how="inner").group_by(*by, "actor").agg(pl.col("n").sum())
     return per_actor.group_by(list(by)).agg(
         n_providers=pl.len().cast(pl.Int64), share_largest_provider=pl.col("n").max() / pl.col("n").sum()

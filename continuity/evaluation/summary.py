@@ -100,19 +100,26 @@ def _one_index(frame: pl.LazyFrame, key: str, groups: Sequence[str], names: Sequ
         has.sum().cast(pl.Int64).alias("n_patients"),
         (~has).sum().cast(pl.Int64).alias("n_undefined"),
         pl.col("n_visits").filter(has).sum().cast(pl.Int64).alias("n_visits"),
-        # Summed in the order of size, so that the last digit does not depend on the order of the patients.
-        value.sort().mean().alias("estimate"),
-        (value.sort().std() / value.count().sqrt()).alias("std_error"),
+        _in_order("value").mean().alias("estimate"),
+        (_in_order("value").std() / value.count().sqrt()).alias("std_error"),
         *[value.quantile(q, "linear").alias(name) for name, q in _QUANTILES.items()],
         (value == 1).mean().alias("share_perfect"),
-        pl.col("low").sort().mean().alias("bound_low"),
-        pl.col("high").sort().mean().alias("bound_high"),
+        _in_order("low").mean().alias("bound_low"),
+        _in_order("high").mean().alias("bound_high"),
     ]
     summed = rows.group_by(groups).agg(statistics) if groups else rows.select(statistics)
     return with_interval(summed.with_columns(index=pl.lit(key)), ends_at_1=index(key).range[1] == "1").select(
         *groups, "index", "n_patients", "n_undefined", "n_visits", "estimate", "std_error", "ci_low", "ci_high",
         *_QUANTILES, "share_perfect", "bound_low", "bound_high", "undefined_reason",
     )  # fmt: skip
+
+
+def _in_order(column: str) -> pl.Expr:
+    """Give the values in the order of size, so that the last digit of a sum does not depend on that of the rows.
+
+    Polars leaves a sort out where only a sum or mean follows; the slice of everything keeps it in.
+    """
+    return pl.col(column).sort().slice(0)
 
 
 def with_interval(summed: pl.LazyFrame, *, ends_at_1: bool) -> pl.LazyFrame:

@@ -12,6 +12,7 @@ from continuity.metrics.engine.prepare import Sources, prepared
 from continuity.metrics.engine.windows import Window
 
 ROLES: Final = ("doctor", "nurse")
+ROW: Final = ("patient_id", "window_start", "window_end")
 
 
 def has_lists(sources: Sources) -> bool:
@@ -52,12 +53,10 @@ def measure(
             engine="streaming"
         )
         ends = [f"{entry.key}_{end}" for entry in chosen for end in ("low", "high")]
-        per_patient = per_patient.join(
-            extremes.select("patient_id", "window_start", *ends), on=["patient_id", "window_start"], how="left"
-        )
+        per_patient = per_patient.join(extremes.select(*ROW, *ends), on=ROW, how="left")
     visits = prepared(sources, rules, spans)
     counted = visits.group_by("patient_id", "window_id", "actor").agg(n=pl.len().cast(pl.Int64))
-    pairs = with_windows(counted, visits, spans).select("patient_id", "window_start", "actor", "n")
+    pairs = with_windows(counted, visits, spans).select(*ROW, "actor", "n")
     return Measured(per_patient, pairs.collect(engine="streaming"), rules.min_visits)
 
 
