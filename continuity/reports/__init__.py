@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from continuity.privacy import ProtectedTable
     from continuity.quality import QualityResult
 
+_OPTIONAL = ("unit", "team")
+
 __all__ = ["Method", "ReportContent", "write_quality", "write_report"]
 
 
@@ -58,7 +60,10 @@ def write_report(content: ReportContent, directory: Path, *, language: Language)
         "quality.html": quality_page(content.quality, method.input_name, words, __version__).encode(),
         **{f"tables/{name}.parquet": _parquet(table) for name, table in content.tables.items()},
     }
-    return _write({**files, "manifest.json": manifest(content, files, words)}, directory)
+    written = _write({**files, "manifest.json": manifest(content, files, words)}, directory)
+    for name in set(_OPTIONAL) - set(content.tables):  # of an earlier report: the manifest of this one knows it not
+        (directory / "tables" / f"{name}.parquet").unlink(missing_ok=True)
+    return written
 
 
 def write_quality(

@@ -10,7 +10,7 @@ import polars as pl
 
 from continuity.privacy import ProtectedTable
 from continuity.reports.grids import class_name, in_class_order, kind_of, number, short_place
-from continuity.reports.rows import OWN_SHARE, rows_of
+from continuity.reports.rows import OWN_SHARE, drawn_rows, rows_of
 from continuity.reports.wording import Words
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class _Amount:
 def dots(
     table: ProtectedTable, *, role: str, index: str, reference: float | None, top: float, canvas: Canvas
 ) -> "alt.LayerChart":
-    """Draw one dot and interval a row, sorted from high to low; suppressed rows stay, with the word.
+    """Draw one dot and interval a place that may be shown, sorted from high to low.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def dots(
     import altair as alt
 
     words = canvas.words
-    rows = rows_of(table, role=role, index=index).sort("estimate", descending=True, nulls_last=True)
+    rows = drawn_rows(table, role=role, index=index).sort("estimate", descending=True)
     labels = [short_place(row, canvas.n_letters, words) for row in rows.iter_rows(named=True)]
     data = _with_texts(rows, labels, words).with_row_index("position")
     is_share = index == OWN_SHARE
@@ -117,7 +117,6 @@ def dots(
         base.mark_point(size=90, filled=True, color=ACCENT, opacity=1).encode(x=x.at("estimate")),
         text(align="right", color=_INK).encode(x=alt.value(-10), text="name:N"),
         text(dx=8, color=_INK, fontWeight="bold").encode(x=alt.datum(top), text="shown:N"),
-        text(dx=6, fontStyle="italic").encode(x=alt.datum(0), text="hidden:N"),
     ]
     step = _ROW_HEIGHT if rows.height <= _MANY else _ROW_HEIGHT_MANY
     return _finish(alt.LayerChart(layer=layers), canvas, height=step * max(rows.height, 1) + 70)

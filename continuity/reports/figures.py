@@ -11,7 +11,16 @@ from markupsafe import Markup
 from continuity.reports.charts import Canvas, axis_top, bars, by_visits, dots, round_up
 from continuity.reports.content import ReportContent
 from continuity.reports.grids import Grid, grid_of, in_class_order, place
-from continuity.reports.rows import OWN_SHARE, SUPPRESSED, headline_index, leading_roles, level_of, rows_of, shown_row
+from continuity.reports.rows import (
+    OWN_SHARE,
+    SUPPRESSED,
+    drawn_rows,
+    headline_index,
+    leading_roles,
+    level_of,
+    rows_of,
+    shown_row,
+)
 from continuity.reports.svg import to_svg
 from continuity.reports.wording import Words
 
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
 _WIDE: Final = 540
 _ALONE: Final = 760
 _NARROW: Final = 328
-_MOST_ROWS: Final = 120  # above this a figure is a scroll that nobody reads
+_MOST_ROWS: Final = 60  # above this a figure is a scroll that nobody reads
 _MOST_NAMES: Final = 12
 _ESTIMATES: Final = (
     "n_patients",
@@ -123,8 +132,9 @@ def _places(
         return dots(table, role=role, index=index, reference=reference, top=top, canvas=canvas)
 
     first = "place" if table_name == "team" else "unit_id"
-    drawn, note = roles, _hidden_note(rows, words)
-    if len(names) > _MOST_ROWS:
+    n_drawn = [drawn_rows(table, role=role, index=index).height for role in roles]
+    drawn, note = tuple(role for role, n in zip(roles, n_drawn, strict=True) if n), _hidden_note(rows, words)
+    if max(n_drawn) > _MOST_ROWS:
         drawn, note = (), words("figures.too_many")
     return _figure(key, draw, drawn, rows, (first, *_ESTIMATES), words=words, note=note)
 

@@ -56,6 +56,16 @@ def rows_of(table: ProtectedTable | None, **cell: str) -> pl.DataFrame:
     return table.frame.filter(**cell) if cell else table.frame
 
 
+def drawn_rows(table: ProtectedTable | None, **cell: str) -> pl.DataFrame:
+    """Give the rows that a figure of places draws: those with an estimate, of a known unit and team.
+
+    The others stand in the table beside the figure, and a note names those that are suppressed.
+    """
+    rows = rows_of(table, **cell)
+    known = [pl.col(name).is_not_null() for name in ("unit_id", "team_id", "estimate") if name in rows.columns]
+    return rows.filter(*known)
+
+
 def shown_row(table: ProtectedTable | None, **cell: str) -> Row | None:
     """Give the one row of a cell, or None where it is absent, suppressed or without an estimate."""
     rows = rows_of(table, **cell)

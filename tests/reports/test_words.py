@@ -32,7 +32,18 @@ from continuity.vocabulary import (
 LANGUAGES = words(Language)
 FOLDER = Path(continuity.reports.__file__).parent
 RULE_WORDS = (Level, UnknownProvider, SameDay, TieOrder, Role, ContactMode, Urgency)
-STEPS = {"read", "role", "contact_mode", "urgency", "care_type", "window", "unknown_provider", "same_day", "used"}
+STEPS = {
+    "read",
+    "identified",
+    "role",
+    "contact_mode",
+    "urgency",
+    "care_type",
+    "window",
+    "unknown_provider",
+    "same_day",
+    "used",
+}
 
 
 def blanks(text: str) -> set[str]:

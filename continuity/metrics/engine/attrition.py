@@ -30,8 +30,8 @@ def attrition(
     Returns
     -------
     frame of the kind of `visits`
-        One row per step, in order: step_order, step (``read``, the filters and rules that were in use, ``used``,
-        ``patients_below_min_visits``), n_visits and n_patients left (Int64), share_of_visits (of those read; null
+        One row per step, in order: step_order, step (``read``, ``identified``: with a patient and a time, the filters
+        and rules that were in use, ``used``, ``patients_below_min_visits``), n_visits and n_patients left (Int64), share_of_visits (of those read; null
         when none was). The last step counts the patients of ``used`` with too few visits, and their visits.
 
     Raises
@@ -47,7 +47,7 @@ def attrition(
     ...                        "visit_at": ["2025-01-05", "2025-02-05", "2025-03-05"]})
     >>> flow = ct.attrition(visits.with_columns(pl.col("visit_at").str.to_datetime()), min_visits=1)
     >>> flow.select("step", "n_visits").rows()
-    [('read', 3), ('unknown_provider', 2), ('used', 2), ('patients_below_min_visits', 0)]
+    [('read', 3), ('identified', 3), ('unknown_provider', 2), ('used', 2), ('patients_below_min_visits', 0)]
     """
     lazy, restore = edge.lazily(visits)
     tables = prepare.Sources(
@@ -60,7 +60,7 @@ def attrition(
 def attrition_of(sources: prepare.Sources, rules: Rules, spans: Sequence[w.Window] | None) -> pl.LazyFrame:
     """Give the table of `attrition` from canonical lazy frames and parsed choices."""
     visits = prepare.base(sources, rules)
-    steps = {"read": visits}
+    steps = {"read": sources.visits, "identified": visits}
     for rule in FILTER_COLUMNS:
         if getattr(rules, rule):
             visits = steps[rule] = prepare.filtered(visits, rule, rules)
@@ -79,7 +79,7 @@ def attrition_of(sources: prepare.Sources, rules: Rules, spans: Sequence[w.Windo
             step_order=pl.lit(number, pl.Int64),
             step=pl.lit(step),
             n_visits=pl.len().cast(pl.Int64),
-            n_patients=pl.col("patient_id").n_unique().cast(pl.Int64),
+            n_patients=pl.col("patient_id").drop_nulls().n_unique().cast(pl.Int64),
         )
         for number, (step, frame) in enumerate(steps.items())
     )
