@@ -52,7 +52,7 @@ def publish(
     Published
         ``whole``, ``distribution``, ``visit_classes``, ``flow`` and, where the data know them, ``unit`` and ``team``.
     """
-    whole = _protected(_by_role(measured, []), "whole", [], limits)
+    whole = _protected(_by_role(measured, []), "whole", ("role", "index"), limits)
     tables = {
         "whole": whole,
         "distribution": _distribution(measured, whole, limits),
@@ -68,24 +68,27 @@ def publish(
     if units is not None:
         unit_of = units[0].collect(engine="streaming")
         by_unit = _by_role(measured, ["unit_id"], unit_of)
-        tables["unit"] = _protected(by_unit, "unit", ["unit_id"], limits, parent=whole)
+        tables["unit"] = _protected(by_unit, "unit", ("role", "unit_id", "index"), limits, parent=whole)
         if teams is not None:
             both = unit_of.join(teams[0].collect(engine="streaming"), on="patient_id", how="full", coalesce=True)
             # Patients of no team stay a cell: without it, a few of them could be found as what the teams leave over.
             by_team = _by_role(measured, ["unit_id", "team_id"], both)
-            tables["team"] = _protected(by_team, "team", ["unit_id", "team_id"], limits, parent=tables["unit"])
+            tables["team"] = _protected(
+                by_team, "team", ("role", "unit_id", "team_id", "index"), limits, parent=tables["unit"]
+            )
     return Published(tables, units and units[1], teams and teams[1])
 
 
 def _protected(
-    rows: pl.DataFrame, name: str, by: Sequence[str], limits: Limits | None, parent: ProtectedTable | None = None
+    rows: pl.DataFrame, name: str, keys: Sequence[str], limits: Limits | None, parent: ProtectedTable | None = None
 ) -> ProtectedTable:
-    """Protect the cells of role, group and index, which add up to groups without the last of `by`, and over roles."""
+    """Protect cells of role, group and index, which add up to groups without the last column, and over roles."""
+    by = [key for key in keys if key not in {"role", "index"}]
     across = [["role", *by[:-1], "index"]] if by else []
     return protect(
         rows,
         name=name,
-        keys=("role", *by, "index"),
+        keys=keys,
         margins=[*across, [*by, "index"]],
         parent=parent,
         counts=[count for count in _COUNTS if count in rows.columns],
@@ -136,4 +139,4 @@ def _visit_classes(measured: Mapping[str, Measured], whole: ProtectedTable, limi
         .drop("n_undefined")
         .with_columns(visits_from=pl.col("n_visits_class").str.extract(r"(\d+)").cast(pl.Int64))
     )
-    return _protected(rows, "visit_classes", ["n_visits_class"], limits, parent=whole)
+    return _protected(rows, "visit_classes", ("role", "index", "n_visits_class"), limits, parent=whole)
