@@ -39,12 +39,15 @@ def measure(
     keys : sequence of str
         Indices; ``upc_assigned`` is left to the share of visits with the listed provider.
     rules : Rules
+        With ``unknown_provider="bounds"`` the estimates leave the unknown visits out, and both extremes stand beside.
     spans : sequence of Window or None
     bounds : bool
         Whether to add both extremes for visits with an unknown provider, as ``<key>_low`` and ``<key>_high``.
     """
+    if rules.unknown_provider == "bounds":
+        rules, bounds = rules.with_(unknown_provider="drop"), True
     chosen = [index(key) for key in keys if key != "upc_assigned"]
-    also = ("n_listed", "n_while_listed") if has_lists(sources) and rules.unknown_provider != "bounds" else ()
+    also = ("n_listed", "n_while_listed") if has_lists(sources) else ()
     per_patient = indices_of(sources, chosen, rules, spans, also=also).collect(engine="streaming")
     if also and rules.role is not None and per_patient["n_listed"].sum() == 0:
         per_patient = per_patient.drop(also)  # nobody is listed with this role: a share of 0 would say something else
@@ -54,7 +57,8 @@ def measure(
         )
         ends = [f"{entry.key}_{end}" for entry in chosen for end in ("low", "high")]
         per_patient = per_patient.join(extremes.select(*ROW, *ends), on=ROW, how="left")
-    visits = prepared(sources, rules, spans)
+    # The persons behind a cell are counted whatever the level: a team is many of them.
+    visits = prepared(sources, rules.with_(level="provider"), spans)
     counted = visits.group_by("patient_id", "window_id", "actor").agg(n=pl.len().cast(pl.Int64))
     pairs = with_windows(counted, visits, spans).select(*ROW, "actor", "n")
     return Measured(per_patient, pairs.collect(engine="streaming"), rules.min_visits)

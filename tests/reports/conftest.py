@@ -132,7 +132,8 @@ def visit_class_table() -> ProtectedTable:
 
 def flow_table() -> ProtectedTable:
     steps = {
-        "read": (148_220, 31_904), "identified": (148_220, 31_904), "role": (131_870, 29_480), "contact_mode": (127_411, 29_002),
+        "read": (148_220, 31_904), "identified": (148_220, 31_904),
+        "role": (131_870, 29_480), "contact_mode": (127_411, 29_002),
         "urgency": (98_730, 25_610), "care_type": (98_730, 25_610), "window": (52_310, 14_077),
         "unknown_provider": (49_855, 13_740), "same_day": (48_902, 13_740), "used": (48_902, 13_740),
         "patients_below_min_visits": (11_020, 8_328),
