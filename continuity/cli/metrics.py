@@ -37,6 +37,7 @@ def command(output: Path, layout: Any, *, quiet: bool, as_json: bool, **given: A
         f"{said['n_below_min_visits']:,} rows have fewer than {rules.min_visits} visits "
         f"({talk.percent(said['share_visits_below_min_visits'])} of visits) and no value.",
         *[f"mean {key}: {'-' if mean is None else f'{mean:.4f}'}" for key, mean in said["mean"].items()],
+        *([f"Note: {rules.note}"] if rules.note else []),
         f"Table: {said['output']}",
     ]
     talk.say(lines, said, quiet=quiet, as_json=as_json)

@@ -131,7 +131,7 @@ def rules_of(given: Given, **defaults: Any) -> tuple[Any, Any]:
     spans = windows(_window(given.pop("window")), given.pop("every", None), given.pop("period", None))
     fixed = find_preset(preset).rules if preset else {}
     chosen = {name: value for name, value in values.items() if value is not None}
-    return Rules.of(**{**defaults, **fixed, **chosen}), spans
+    return Rules.of(preset, **{**defaults, **fixed, **chosen}), spans
 
 
 def _window(text: str | None) -> tuple[str, str] | None:

@@ -40,5 +40,6 @@ def command(output: Path, by: tuple[str, ...], *, quiet: bool, as_json: bool, **
         said = summary(
             inputs, output, keys=keys, by=columns, rules=rules, spans=spans, limits=limits, progress=progress
         )
-    lines = [f"{said['n_cells']:,} cells, {said['n_suppressed']:,} of them suppressed.", f"Table: {said['output']}"]
+    lines = [f"{said['n_cells']:,} cells, {said['n_suppressed']:,} of them suppressed."]
+    lines += [*([f"Note: {rules.note}"] if rules.note else []), f"Table: {said['output']}"]
     talk.say(lines, said, quiet=quiet, as_json=as_json)

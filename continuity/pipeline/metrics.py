@@ -55,9 +55,15 @@ def metrics(
         unknown = unknown_share(sources, rules, spans)
     progress("write")
     said = _account(table, rules)
-    note = {"parameters": rules.as_parameters(), "indices": list(keys), "versions": versions()}
+    note = {"parameters": rules.as_parameters(), "note": rules.note, "indices": list(keys), "versions": versions()}
     files.replace_with(output, lambda path: write_table(table, path, note))
-    return {"output": str(output), "unknown_share": unknown, **said, "parameters": rules.as_parameters()}
+    return {
+        "output": str(output),
+        "unknown_share": unknown,
+        **said,
+        "parameters": rules.as_parameters(),
+        "note": rules.note,
+    }
 
 
 def write_table(table: pl.DataFrame, path: Path, note: dict[str, Any]) -> None:

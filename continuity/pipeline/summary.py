@@ -84,7 +84,7 @@ def summary(
         limits=limits,
     )
     progress("write")
-    note = {"parameters": rules.as_parameters(), "by": list(by), "versions": versions()}
+    note = {"parameters": rules.as_parameters(), "note": rules.note, "by": list(by), "versions": versions()}
     files.replace_with(output, lambda path: write_table(table.frame, path, note))
     return {
         "output": str(output),
@@ -92,6 +92,7 @@ def summary(
         "n_suppressed": table.n_suppressed,
         "smallest_cell": table.smallest_cell,
         "parameters": rules.as_parameters(),
+        "note": rules.note,
     }
 
 

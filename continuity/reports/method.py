@@ -60,6 +60,12 @@ def citation(method: Method, words: Words) -> str:
     )
 
 
+def preset_note(method: Method, words: Words) -> str:
+    """Give what every output made with the preset must say; nothing without one."""
+    preset = method.parameters.get("preset")
+    return words(f"preset.{preset}") if preset else ""
+
+
 def unknown_providers(content: ReportContent, words: Words) -> tuple[str, ...]:
     """Say how many visits have no known provider, and how far they could move the result.
 

@@ -5,7 +5,7 @@ from continuity.reports.figures import figures_of
 from continuity.reports.grids import Grid, grid_of
 from continuity.reports.labels import definition
 from continuity.reports.messages import context, sentences, tiles
-from continuity.reports.method import citation, flow_of, rules_of, unknown_providers, versions_of
+from continuity.reports.method import citation, flow_of, preset_note, rules_of, unknown_providers, versions_of
 from continuity.reports.quality_page import quality_view
 from continuity.reports.rendering import render
 from continuity.reports.rows import all_roles, rows_of
@@ -47,6 +47,7 @@ def report_page(content: ReportContent, words: Words) -> str:
         version=method.versions.get("continuity", ""),
         sentences=sentences(content, words),
         context=context(content, words),
+        preset=preset_note(method, words),
         tiles=tiles(content, words),
         figures=figures_of(content, words),
         indices=index_grids(content, words),

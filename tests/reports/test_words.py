@@ -8,6 +8,7 @@ import pytest
 
 import continuity.reports
 from continuity.metrics import Rules
+from continuity.metrics.engine.presets import PRESETS
 from continuity.privacy import ProtectedTable
 from continuity.quality.results import Grain
 from continuity.reports.content import ReportContent
@@ -57,11 +58,20 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
         "role": {*words(Role), "all"},
         "reason": {*words(Reason), "missing"},
         "column": {*columns, *PAIRS, "place", "share_of_patients"},
-        "parameter": {*Rules().as_parameters(), "window", "created_on", "time_zone", "unit_rule", "team_rule"},
+        "parameter": {
+            *Rules().as_parameters(),
+            "window",
+            "created_on",
+            "time_zone",
+            "unit_rule",
+            "team_rule",
+            "preset",
+        },
         "value": {word for kind in RULE_WORDS for word in words(kind)} | {"assigned", "most_visits", "all"},
         "step": {*STEPS, "patients_below_min_visits"},
         "source_table": set(TABLES),
         "grain": set(words(Grain)),
+        "preset": set(PRESETS),
         "outcome": {"passed", "warning", "critical"},
         "book": {*tables, "cover"},
     }

@@ -31,8 +31,9 @@ def attrition(
     -------
     frame of the kind of `visits`
         One row per step, in order: step_order, step (``read``, ``identified``: with a patient and a time, the filters
-        and rules that were in use, ``used``, ``patients_below_min_visits``), n_visits and n_patients left (Int64), share_of_visits (of those read; null
-        when none was). The last step counts the patients of ``used`` with too few visits, and their visits.
+        and rules that were in use, ``used``, ``patients_below_min_visits``), n_visits and n_patients left (Int64),
+        share_of_visits (of those read; null when none was). The last step counts the patients of ``used`` with too
+        few visits, and their visits.
 
     Raises
     ------

@@ -67,6 +67,8 @@ class Rules:
         Patients with fewer visits have no index value.
     role, contact_mode, urgency, care_type : tuple of str or None
         Keep visits of these kinds only; None keeps all.
+    preset : str or None
+        The preset that the rules started from; outputs carry its note.
 
     Examples
     --------
@@ -87,6 +89,7 @@ class Rules:
     contact_mode: tuple[str, ...] | None = None
     urgency: tuple[str, ...] | None = None
     care_type: tuple[str, ...] | None = None
+    preset: str | None = None
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -119,7 +122,7 @@ class Rules:
         for name in given:
             if name not in known:
                 raise UsageError(f"There is no rule named {name!r}.", next_step=did_you_mean(name, known))
-        values = {**(find_preset(preset).rules if preset else {}), **given}
+        values = {**(find_preset(preset).rules if preset else {}), **given, "preset": preset}
         for name in (*_FILTERS, "unknown_codes"):
             if values.get(name) is not None:
                 values[name] = _several(values[name])
@@ -132,8 +135,14 @@ class Rules:
         return replace(self, **changes)
 
     def as_parameters(self) -> dict[str, str]:
-        """Give every rule as text, for manifests and reports."""
-        return {name: _text(value) for name, value in asdict(self).items()}
+        """Give every rule as text, for manifests and reports; the preset only where one was asked for."""
+        values = {name: _text(value) for name, value in asdict(self).items() if name != "preset"}
+        return values | ({"preset": self.preset} if self.preset else {})
+
+    @property
+    def note(self) -> str | None:
+        """What every output made with the preset must say."""
+        return find_preset(self.preset).note if self.preset else None
 
 
 def _several(value: object) -> tuple[Any, ...]:
