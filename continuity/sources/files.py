@@ -1,6 +1,7 @@
 """From a path, a glob or a folder to one lazy frame, whatever the file format."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -84,6 +85,24 @@ def scan(paths: list[Path], options: ReadOptions) -> pl.LazyFrame:
             next_step="Read them apart, or make their types the same.",
         ) from None
     return together
+
+
+@contextmanager
+def readable(where: str) -> Iterator[None]:
+    """Turn trouble with the rows of a file into an error without the trouble's words, which can quote a cell.
+
+    Raises
+    ------
+    InputError
+        The rows cannot be read.
+    """
+    try:
+        yield
+    except pl.exceptions.PolarsError:
+        raise InputError(
+            f"The rows of {where} cannot be read to the end: the file is damaged.",
+            next_step="Export or copy the file again.",
+        ) from None
 
 
 def _scan_one(path: Path, options: ReadOptions) -> pl.LazyFrame:

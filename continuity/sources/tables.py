@@ -47,9 +47,10 @@ def read(source: str | Path | Any, table: TableName, options: ReadOptions) -> pl
     if missing:  # `conform` would say so too, but not know what the file calls its columns
         raise InputError.missing_columns(missing, found, where)
     frame = frame.select(name for name in TABLES[table] if name in names)
-    if frame.head(1).collect().is_empty():
-        raise InputError(f"{where} holds no rows.", next_step="Check the export: were any rows selected?")
-    frame = typed(frame, table, where=where, time_zone=options.time_zone, date_format=options.date_format)
+    with files.readable(where):
+        if frame.head(1).collect().is_empty():
+            raise InputError(f"{where} holds no rows.", next_step="Check the export: were any rows selected?")
+        frame = typed(frame, table, where=where, time_zone=options.time_zone, date_format=options.date_format)
     return conform(frame, table, where=where)
 
 
