@@ -13,8 +13,9 @@ from continuity.metrics import Rules, index
 from continuity.metrics.engine.compute import indices_of
 from continuity.metrics.engine.windows import Window
 from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, readable, refuse_gaps, versions
-from continuity.pipeline.measure import unknown_share
 from continuity.vocabulary import OutputFormat
+
+_COUNTED = ("n_known", "n_unknown")
 
 
 def metrics(
@@ -51,15 +52,13 @@ def metrics(
     with readable(tables):
         refuse_gaps(tables.visits, inputs.name)
         progress("compute")
-        table = indices_of(sources, chosen, rules, spans, layout).collect(engine="streaming")
-        unknown = unknown_share(sources, rules, spans)
+        counted = indices_of(sources, chosen, rules, spans, layout, also=_COUNTED).collect(engine="streaming")
     progress("write")
-    said = _account(table, rules)
+    said, table = _account(counted, rules), counted.drop(_COUNTED)
     note = {"parameters": rules.as_parameters(), "note": rules.note, "indices": list(keys), "versions": versions()}
     files.replace_with(output, lambda path: write_table(table, path, note))
     return {
         "output": str(output),
-        "unknown_share": unknown,
         **said,
         "parameters": rules.as_parameters(),
         "note": rules.note,
@@ -86,25 +85,24 @@ def refuse_other_than_tables(output: Path) -> None:
 
 
 def _account(table: pl.DataFrame, rules: Rules) -> dict[str, Any]:
-    rows = table.unique(["patient_id", "window_start"])
-    few = rows["n_visits"] < rules.min_visits
-    n_visits = int(rows["n_visits"].sum())
+    rows = table.filter(pl.col("index") == table["index"][0]) if "index" in table.columns else table
+    few, n_visits = rows["n_visits"] < rules.min_visits, int(rows["n_visits"].sum())
+    known, unknown = (int(rows[name].sum()) for name in _COUNTED)
     return {
         "n_rows": table.height,
         "n_patients": rows["patient_id"].n_unique(),
         "n_visits": n_visits,
+        "unknown_share": unknown / (known + unknown) if known + unknown else None,
         "n_below_min_visits": int(few.sum()),
         "share_visits_below_min_visits": float(rows.filter(few)["n_visits"].sum() / n_visits) if n_visits else None,
         "mean": _means(table),
     }
 
 
-def _means(table: pl.DataFrame) -> dict[str, Any]:
+def _means(table: pl.DataFrame) -> dict[str, float | None]:
     """Give the mean of each index over the rows with a value, from a wide or a long table."""
     if "index" in table.columns:
-        return {
-            str(key): _means(part.drop("index"))
-            for (key,), part in table.sort("index").group_by("index", maintain_order=True)
-        }
+        means = table.group_by("index").agg(pl.col("value").mean()).sort("index")
+        return dict(means.iter_rows())
     values = table.select(pl.col(pl.Float64).mean())
     return values.row(0, named=True)

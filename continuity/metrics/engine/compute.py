@@ -9,9 +9,10 @@ from continuity import edge
 from continuity.errors import UsageError
 from continuity.metrics.engine import prepare, symbols
 from continuity.metrics.engine import windows as w
+from continuity.metrics.engine.path import statistics_of
 from continuity.metrics.engine.registry import Index, index
 from continuity.metrics.engine.rules import RuleOptions, Rules
-from continuity.metrics.engine.statistics import LISTED, SCENARIOS, Scenario, resolve, statistics
+from continuity.metrics.engine.statistics import COUNTED, SCENARIOS, Scenario, resolve
 from continuity.schema import conform
 from continuity.vocabulary import OutputFormat, words
 
@@ -132,18 +133,18 @@ def indices_of(
 ) -> pl.LazyFrame:
     """Give the table of `compute` from canonical lazy frames and parsed choices.
 
-    `also` names sufficient statistics that a wide table shall hold besides, for estimates that weigh by them.
+    `also` names sufficient statistics that the table shall hold besides, for estimates that weigh by them.
     """
-    needs = frozenset(also).union(*(entry.needs for entry in chosen))
-    visits = prepare.prepared(sources, rules, spans, with_listed=bool(needs & LISTED))
-    table = statistics(visits, needs, rules)
+    needs = frozenset(also).union(*(entry.needs for entry in chosen)) - COUNTED
+    table = statistics_of(sources, rules, spans, needs)
     counted = frozenset(table.collect_schema().names())
     scenarios = SCENARIOS[rules.unknown_provider]
     for scenario in scenarios:
         table = table.with_columns(**resolve(scenario, counted))
         table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
+    visits = prepare.prepared(sources, rules, spans)
     table = with_windows(table, visits, spans).sort("patient_id", "window_start", "window_end")
-    return _wide(table, chosen, scenarios, also) if output == "wide" else _long(table, chosen, scenarios)
+    return _wide(table, chosen, scenarios, also) if output == "wide" else _long(table, chosen, scenarios, also)
 
 
 def _evaluated(entry: Index, rules: Rules, scenario: Scenario) -> tuple[pl.Expr, pl.Expr]:
@@ -194,10 +195,13 @@ def _wide(
     )
 
 
-def _long(table: pl.LazyFrame, chosen: Sequence[Index], scenarios: Sequence[Scenario]) -> pl.LazyFrame:
+def _long(
+    table: pl.LazyFrame, chosen: Sequence[Index], scenarios: Sequence[Scenario], also: Sequence[str]
+) -> pl.LazyFrame:
     parts = [
         table.select(
             *_LEADING,
+            *also,
             pl.lit(entry.key).alias("index"),
             *_values(entry, scenarios, "value"),
             pl.col(_column(entry, "reason")).alias("undefined_reason"),

@@ -23,6 +23,7 @@ SCENARIOS: Final[Mapping[str, tuple[Scenario, ...]]] = {
     "bounds": ("each_distinct", "to_usual"),
 }
 LISTED: Final = frozenset({"n_listed", "n_while_listed"})
+COUNTED: Final = frozenset({"n_known", "n_unknown"})  # always there, whatever is needed
 
 
 def statistics(visits: pl.LazyFrame, needs: AbstractSet[str], rules: Rules) -> pl.LazyFrame:

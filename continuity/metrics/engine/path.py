@@ -1,0 +1,73 @@
+"""Which way the statistics take: the fast one where it serves, else the plain one that it is tested against."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from datetime import time
+from importlib.util import find_spec
+from typing import Final
+
+import polars as pl
+
+from continuity.metrics.engine.prepare import Sources, prepared
+from continuity.metrics.engine.rules import Rules
+from continuity.metrics.engine.statistics import LISTED, SCENARIOS, statistics
+from continuity.metrics.engine.windows import Window
+
+_KNOWN_TO_THE_KERNEL: Final = frozenset({"n_visits", "n_providers", "n_usual", "sum_squares", "same_pairs", *LISTED})
+
+
+def statistics_of(
+    sources: Sources,
+    rules: Rules,
+    spans: Sequence[Window] | None,
+    needs: AbstractSet[str],
+    *,
+    fast: bool = True,
+) -> pl.LazyFrame:
+    """Give the sufficient statistics, one row per patient and window; see `continuity.metrics.engine.statistics`.
+
+    Parameters
+    ----------
+    sources : Sources
+    rules : Rules
+    spans : sequence of Window or None
+    needs : set of str
+        Statistics that the chosen indices use.
+    fast : bool
+        Whether the fast path may be taken.
+    """
+    with_listed = bool(needs & LISTED)
+    plain = statistics(prepared(sources, rules, spans, with_listed=with_listed), needs, rules)
+    if not (fast and find_spec("numba") and rules.tie_order == "expectation" and needs <= _KNOWN_TO_THE_KERNEL):
+        return plain
+    inside = spans if spans is not None and len(spans) == 1 else None  # a filter that the reader of a file can use
+    many = spans if spans is not None and len(spans) > 1 else None
+    if many is not None and not _splits_no_visit(many, rules):
+        return plain
+    visits = prepared(sources, rules, inside, with_listed=with_listed)
+    if not _has_plain_ids(visits):
+        return plain
+    from continuity.metrics.engine.kernel import run  # numba takes a moment to load
+
+    scenarios = SCENARIOS[rules.unknown_provider] if "same_pairs" in needs else ()
+    in_order = rules.same_day == "keep_all" and not with_listed and not _joins(sources, rules)
+    return run.lazily(visits, many, scenarios, plain, with_listed=with_listed, in_order=in_order)
+
+
+def _splits_no_visit(spans: Sequence[Window], rules: Rules) -> bool:
+    """Tell whether visits may be merged before they are put into windows: no window begins or ends within a day."""
+    bounds = [moment for span in spans for moment in (span.start, span.end)]
+    return rules.same_day == "keep_all" or all(moment.time() == time() for moment in bounds)
+
+
+def _joins(sources: Sources, rules: Rules) -> bool:
+    """Tell whether the visits take a role, team or unit from the providers: a join may change the order of rows."""
+    names = sources.visits.collect_schema().names()
+    level = rules.level != "provider" and f"{rules.level}_id" not in names
+    return level or (rules.role is not None and "provider_role" not in names)
+
+
+def _has_plain_ids(visits: pl.LazyFrame) -> bool:
+    schema = visits.collect_schema()
+    dtypes = [schema[name] for name in ("patient_id", "actor")]
+    return all(dtype == pl.String or (dtype.is_integer() and dtype not in (pl.Int128, pl.UInt128)) for dtype in dtypes)
