@@ -7,7 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from continuity import files, quality
-from continuity.errors import InputError
+from continuity.errors import InputError, UsageError
 from continuity.evaluation.aggregate import aggregate
 from continuity.evaluation.groups import members
 from continuity.metrics import Rules
@@ -18,7 +18,18 @@ from continuity.pipeline.measure import measure, roles_of
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
 from continuity.pipeline.report import critical
 from continuity.privacy import Limits, protect
+from continuity.schema import TABLES
 
+_NO_GROUPS: Final = frozenset(
+    {"patient_id", "visit_id", "household_id"}
+    | {
+        n
+        for columns in TABLES.values()
+        for n, c in columns.items()
+        if c.kind in ("datetime", "date", "texts", "number")
+    }
+)
+"""Columns whose values belong to one person, visit or moment: the names of their cells alone would tell on somebody."""
 AGE_BANDS: Final = ((0, "0-17"), (18, "18-44"), (45, "45-64"), (65, "65-74"), (75, "75+"))
 
 
@@ -40,12 +51,15 @@ def summary(
 
     Raises
     ------
+    UsageError
+        A column of `by` has a value for each person, visit or moment.
     InputError
         The input cannot be read, or no table has a column of `by`.
     QualityError
         A critical expectation failed.
     """
     refuse_other_than_tables(output)
+    _refuse_single(by)
     inputs.refuse_output([output])
     progress("read")
     tables = inputs.read()
@@ -94,6 +108,15 @@ def summary(
         "parameters": rules.as_parameters(),
         "note": rules.note,
     }
+
+
+def _refuse_single(by: Sequence[str]) -> None:
+    for name in by:
+        if name in _NO_GROUPS:
+            raise UsageError(
+                f"--by cannot be {name!r}: its values are of one person, visit or moment.",
+                allowed="Such as unit_id, team_id, area_code, role, sex, language or age_band.",
+            )
 
 
 def _members(sources: Sources, groups: Sequence[str], per_patient: pl.DataFrame) -> pl.DataFrame | None:
