@@ -145,7 +145,7 @@ def test_visits_without_a_patient_or_a_time(cli: "Run", place: Path, column: str
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_latin_1_with_semicolons_and_finnish_dates_works(cli: "Run", clean: "Data", place: Path, command: str) -> None:
-    visits = clean.tables.visits.with_columns(unit_id="Töölö " + pl.col("unit_id")).drop("reason_codes", strict=False)
+    visits = clean.tables.visits.with_columns(unit_id="Töölö " + pl.col("unit_id")).drop("reason_codes")
     text = visits.write_csv(separator=";", datetime_format="%-d.%-m.%Y %H:%M", line_terminator="\r\n")
     (place / "käynnit.csv").write_bytes(text.encode("latin-1"))
     outcome = cli(command, "käynnit.csv", *COMMANDS[command])
