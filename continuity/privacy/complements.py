@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from continuity.privacy.attack import Exposed, Rows, Sums, exposed
+from continuity.privacy.attack import Attack, Exposed, Rows, Sums
 from continuity.privacy.limits import Limits
 
 Margins = Sequence[Sequence[str]]
@@ -36,24 +36,25 @@ def hide_complements(table: pl.DataFrame, hidden: str, size: str, margins: Margi
     -----
     First along each of the margins: a group of cells has no hidden cell, or at least two which together would
     themselves pass the limits. Cells in several groups may still be found by combining sums; where there is more than
-    one margin, `exposed` looks for such cells and one cell after the other is hidden until there are none, or nothing
+    one margin, `Attack` looks for such cells and one cell after the other is hidden until there are none, or nothing
     is left to hide. Every round hides a cell, so there is an end.
     """
-    groups = [rows for margin in margins for rows in _groups(table, list(margin))]
+    table = _along_margins(table, hidden, size, margins, limits)
+    if len(margins) < 2 or not table[hidden].any():
+        return table
+    sums = Sums(
+        table[size].fill_null(0).cast(pl.Float64).to_numpy(),
+        table["_total"].to_numpy().astype(np.bool_),
+        [rows for margin in margins for rows in _groups(table, list(margin))],
+    )
+    attack = Attack(sums, limits.min_patients)
     while True:
-        table = _along_margins(table, hidden, size, margins, limits)
-        if len(margins) < 2:
-            return table
-        sums = Sums(
-            table[size].fill_null(0).cast(pl.Float64).to_numpy(), table["_total"].to_numpy().astype(np.bool_), groups
-        )
         is_hidden = table[hidden].to_numpy().astype(np.bool_)
-        found = exposed(sums, is_hidden, limits.min_patients)
-        more = [row for one in found if (row := _cheapest(one, sums, is_hidden)) is not None]
+        more = [row for found in attack.exposed(is_hidden) if (row := _cheapest(found, sums, is_hidden)) is not None]
         if not more:
             return table
         is_hidden[more] = True
-        table = table.with_columns(pl.Series(hidden, is_hidden))
+        table = _along_margins(table.with_columns(pl.Series(hidden, is_hidden)), hidden, size, margins, limits)
 
 
 def _groups(table: pl.DataFrame, margin: list[str]) -> list[Rows]:

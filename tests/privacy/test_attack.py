@@ -61,6 +61,16 @@ def test_no_hidden_cell_of_a_grid_follows_from_the_sums_of_rows_and_columns(fram
     assert_safe(frame, protect(frame, name="t", keys=["r", "c"], margins=margins), margins)
 
 
+@settings(drawn, max_examples=30)
+@given(st.lists(SMALL_AND_LARGE, min_size=12, max_size=12))
+def test_no_hidden_cell_of_a_cube_follows_from_its_three_kinds_of_sums(sizes: list[int]) -> None:
+    """As `summary` has it for unit, age and sex: 3 x 2 x 2, and every sum over one of them is known."""
+    cells = [(a, b, c) for a in range(3) for b in range(2) for c in range(2)]
+    frame = pl.DataFrame([{"a": a, "b": b, "c": c, "n_patients": n} for (a, b, c), n in zip(cells, sizes, strict=True)])
+    margins = [["b", "c"], ["a", "c"], ["a", "b"]]
+    assert_safe(frame, protect(frame, name="t", keys=["a", "b", "c"], margins=margins), margins)
+
+
 # Two hidden cells in every row and column, each pair together 5 or more, and yet only one table has these sums.
 HEXAGON = [[0, 5, 50], [50, 5, 0], [5, 50, 5]]
 # Two squares of hidden cells joined by one: whatever the sizes, the one is what the rows have more than the columns.
