@@ -14,8 +14,10 @@ from continuity.metrics.engine.registry import Index, index
 from continuity.metrics.engine.rules import RuleOptions, Rules
 from continuity.metrics.engine.statistics import COUNTED, SCENARIOS, Scenario, resolve
 from continuity.schema import conform
-from continuity.vocabulary import OutputFormat, words
+from continuity.vocabulary import OutputFormat, Reason, words
 
+_REASONS = pl.Enum(words(Reason))  # a byte a row, where text would be sixteen
+_BOUNDS = ("window_start", "window_end")
 _LEADING = ("patient_id", "window_start", "window_end", "n_visits", "n_providers")
 
 
@@ -136,26 +138,31 @@ def indices_of(
     `also` names sufficient statistics that the table shall hold besides, for estimates that weigh by them.
     """
     needs = frozenset(also).union(*(entry.needs for entry in chosen)) - COUNTED
-    table = statistics_of(sources, rules, spans, needs)
+    # Sorted while it is narrow; every step after this keeps the order, and windows are numbered in the order of time.
+    table = statistics_of(sources, rules, spans, needs).sort("patient_id", "window_id")
     counted = frozenset(table.collect_schema().names())
     scenarios = SCENARIOS[rules.unknown_provider]
     for scenario in scenarios:
         table = table.with_columns(**resolve(scenario, counted))
         table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
     visits = prepare.prepared(sources, rules, spans)
-    table = with_windows(table, visits, spans).sort("patient_id", "window_start", "window_end")
+    table = with_windows(table, visits, spans)
     return _wide(table, chosen, scenarios, also) if output == "wide" else _long(table, chosen, scenarios, also)
 
 
 def _evaluated(entry: Index, rules: Rules, scenario: Scenario) -> tuple[pl.Expr, pl.Expr]:
     """Give the value of an index, null where it is undefined, and the reason why it is."""
     n = symbols.N
-    reason = pl.when(n == 0).then(pl.lit("no_visits")).when(n < rules.min_visits).then(pl.lit("below_min_visits"))
+    reason = pl.when(n == 0).then(_code("no_visits")).when(n < rules.min_visits).then(_code("below_min_visits"))
     for condition, code in entry.undefined:
-        reason = reason.when(condition).then(pl.lit(code))
+        reason = reason.when(condition).then(_code(code))
     why = reason.otherwise(None)
     value = pl.when(why.is_null()).then(entry.value.cast(pl.Float64))
     return value.alias(_column(entry, scenario)), why.alias(_column(entry, "reason"))
+
+
+def _code(reason: Reason) -> pl.Expr:
+    return pl.lit(reason, dtype=_REASONS)
 
 
 def _column(entry: Index, part: str) -> str:
@@ -173,13 +180,14 @@ def _values(entry: Index, scenarios: Sequence[Scenario], name: str) -> list[pl.E
 def with_windows(table: pl.LazyFrame, visits: pl.LazyFrame, spans: Sequence[w.Window] | None) -> pl.LazyFrame:
     """Put window_start and window_end in the place of window_id; without windows, the days that the visits span."""
     if spans is not None:
-        return table.join(w.as_frame(spans), on="window_id", how="left")
+        bounds = w.as_frame(spans)
+        return table.with_columns(pl.lit(bounds[name]).gather(pl.col("window_id")).alias(name) for name in _BOUNDS)
     local = pl.col("local")
     whole = visits.select(
         window_start=local.min().dt.truncate("1d").cast(pl.Datetime("us")),
         window_end=local.max().dt.truncate("1d").dt.offset_by("1d").cast(pl.Datetime("us")),
     )
-    return table.join(whole, how="cross")
+    return table.join(whole, how="cross", maintain_order="left")
 
 
 def _wide(
@@ -191,7 +199,7 @@ def _wide(
         *_LEADING,
         *also,
         *[value for entry in chosen for value in _values(entry, scenarios, entry.key)],
-        undefined_reason=pl.when(every_null).then(pl.coalesce(reasons)),
+        undefined_reason=pl.when(every_null).then(pl.coalesce(reasons)).cast(pl.String),
     )
 
 
@@ -204,7 +212,7 @@ def _long(
             *also,
             pl.lit(entry.key).alias("index"),
             *_values(entry, scenarios, "value"),
-            pl.col(_column(entry, "reason")).alias("undefined_reason"),
+            pl.col(_column(entry, "reason")).cast(pl.String).alias("undefined_reason"),
         )
         for entry in chosen
     ]

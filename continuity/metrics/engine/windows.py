@@ -138,13 +138,9 @@ def assign(visits: pl.LazyFrame, chosen: Sequence[Window]) -> pl.LazyFrame:
     return sifted.filter(pl.col("local") < pl.lit(ends).gather(pl.col("window_id")))
 
 
-def as_frame(chosen: Sequence[Window]) -> pl.LazyFrame:
-    """Give the windows as a frame: window_id, window_start, window_end."""
-    return pl.LazyFrame(
-        {
-            "window_id": range(len(chosen)),
-            "window_start": [w.start for w in chosen],
-            "window_end": [w.end for w in chosen],
-        },
-        schema={"window_id": pl.Int64, "window_start": pl.Datetime("us"), "window_end": pl.Datetime("us")},
+def as_frame(chosen: Sequence[Window]) -> pl.DataFrame:
+    """Give the windows as a frame in their order: window_start, window_end."""
+    return pl.DataFrame(
+        {"window_start": [w.start for w in chosen], "window_end": [w.end for w in chosen]},
+        schema={"window_start": pl.Datetime("us"), "window_end": pl.Datetime("us")},
     )
