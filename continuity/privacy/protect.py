@@ -174,6 +174,7 @@ def _hide_small_counts(
     table: pl.DataFrame, count: str, whose: Sequence[str], margins: Margins, limits: Limits
 ) -> pl.DataFrame:
     """Hide a small count in every row about the same patients, with its complements."""
+    table, whose = table.with_columns(_one=pl.lit(0)), [*whose, "_one"]  # a table of one cell has no keys
     n, value = pl.col("n_patients"), pl.col(count)
     size = (value * n).round() if count.startswith("share_") else value
     small = size.is_between(1, limits.min_patients - 1)
@@ -189,7 +190,7 @@ def _hide_small_counts(
     if count.startswith("share_"):  # whoever sees one doctor and one nurse has one of each, not one of all
         fixed = [margin for margin in fixed if not _mixes_totals(people, margin)]
     people = hide_complements(people, "_hides", "_size", fixed, limits).select(*whose, "_hides")
-    joined = table.join(people, on=list(whose), how="left", nulls_equal=True, maintain_order="left")
+    joined = table.join(people, on=whose, how="left", nulls_equal=True, maintain_order="left")
     return joined.with_columns(pl.when(~pl.col("_hides")).then(value).alias(count)).drop("_hides", _above(count))
 
 

@@ -205,3 +205,9 @@ def test_columns_that_only_help_are_left_out() -> None:
     table = protect(frame, name="t", keys=["unit"], margins=[["_apart"]])
     assert "_apart" not in table.frame.columns
     assert [reason == "suppressed" for reason in table.frame["undefined_reason"]] == [True, False, True]
+
+
+def test_a_table_of_one_cell_needs_no_keys() -> None:
+    frame = pl.DataFrame({"n_patients": [40], "n_undefined": [2], "estimate": [0.3]})
+    row = protect(frame, name="t", keys=[], counts=["n_undefined"], margins=[[]]).frame.row(0, named=True)
+    assert row == {"n_patients": 40, "n_undefined": None, "estimate": 0.3, "undefined_reason": None}
