@@ -57,12 +57,7 @@ def publish(
         "whole": whole,
         "distribution": _distribution(measured, whole, limits),
         "visit_classes": _visit_classes(measured, whole, limits),
-        "flow": protect(
-            attrition_of(sources, rules, spans).collect(engine="streaming"),
-            name="flow",
-            keys=("step_order", "step"),
-            limits=limits,
-        ),
+        "flow": _flow(attrition_of(sources, rules, spans).collect(engine="streaming"), whole, limits),
     }
     units, teams = members(sources, "unit_id"), members(sources, "team_id")
     if units is not None:
@@ -96,6 +91,15 @@ def _protected(
         totals=pl.col("role") == "all",
         limits=limits,
     )
+
+
+def _flow(steps: pl.DataFrame, whole: ProtectedTable, limits: Limits | None) -> ProtectedTable:
+    """Protect the flow; a step that exceeds a published number of patients by a few would tell that few."""
+    least = (limits or Limits()).min_patients
+    published = whole.frame.filter(role="all")["n_patients"].drop_nulls().to_list()
+    tells = [(pl.col("n_patients") - n).is_between(1, least - 1) for n in published]
+    rows = steps.with_columns(n_patients=pl.when(~pl.any_horizontal(pl.lit(value=False), *tells)).then("n_patients"))
+    return protect(rows, name="flow", keys=("step_order", "step"), limits=limits)
 
 
 def _by_role(measured: Mapping[str, Measured], by: Sequence[str], groups: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -159,6 +159,28 @@ def test_a_practice_of_one_doctor_shows_nothing_of_that_doctor() -> None:
         assert set(shown["role"]) <= {"nurse"}
 
 
+def too_few_left_out(report: Published) -> list[tuple[str, int]]:
+    steps = report.tables["flow"].frame.filter(pl.col("n_patients").is_not_null())
+    counted = report.tables["whole"].frame.filter(role="all")["n_patients"].drop_nulls()
+    return [
+        (step, k - n) for step, k in steps.select("step", "n_patients").iter_rows() for n in counted if 0 < k - n < 5
+    ]
+
+
+def test_the_flow_does_not_tell_how_few_were_left_out(report: Published) -> None:
+    assert too_few_left_out(report) == []
+    assert report.tables["flow"].frame.filter(step="used")["n_patients"].item() is not None
+
+
+def test_the_flow_of_a_few_is_hidden() -> None:
+    """54 patients were used and 50 have a value: shown beside each other they tell of the 4 that each line hides."""
+    few = Setting(n_patients=60, patients_per_unit=60, seed=1, activity=2.5, unknown_provider=0.0, steering=0.3)
+    flow = published(few)
+    assert too_few_left_out(flow) == []
+    assert flow.tables["whole"].frame.filter(role="all", index="coc")["n_patients"].item() is not None
+    assert flow.tables["flow"].n_suppressed > 1
+
+
 def test_patients_of_no_team_are_a_cell_like_any_other(report: Published) -> None:
     team = report.tables["team"].frame
     assert team["team_id"].null_count() > 0
