@@ -4,11 +4,12 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from continuity.pipeline import Progress
+if TYPE_CHECKING:  # the help of a command needs no Polars
+    from continuity.pipeline import Progress
 
 _STEPS: Final = {
     "read": "Reading",
@@ -21,7 +22,7 @@ _STEPS: Final = {
 
 
 @contextmanager
-def progress(*, quiet: bool) -> Iterator[Progress]:
+def progress(*, quiet: bool) -> "Iterator[Progress]":
     """Show the step that is going on, on a terminal only."""
     if quiet or not sys.stderr.isatty():
         yield lambda _step: None
