@@ -7,9 +7,9 @@ import polars as pl
 
 from continuity.evaluation.aggregate import Measured
 from continuity.metrics import Rules, index
-from continuity.metrics.engine.compute import indices_of, with_windows
+from continuity.metrics.engine.compute import indices_of
 from continuity.metrics.engine.prepare import Sources, prepared
-from continuity.metrics.engine.windows import Window
+from continuity.metrics.engine.windows import Window, with_windows
 
 ROLES: Final = ("doctor", "nurse")
 ROW: Final = ("patient_id", "window_start", "window_end")

@@ -17,7 +17,6 @@ from continuity.schema import conform
 from continuity.vocabulary import OutputFormat, Reason, words
 
 _REASONS = pl.Enum(words(Reason))  # a byte a row, where text would be sixteen
-_BOUNDS = ("window_start", "window_end")
 _LEADING = ("patient_id", "window_start", "window_end", "n_visits", "n_providers")
 
 
@@ -145,8 +144,6 @@ def indices_of(
     for scenario in scenarios:
         table = table.with_columns(**resolve(scenario, counted))
         table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
-    visits = prepare.prepared(sources, rules, spans)
-    table = with_windows(table, visits, spans)
     return _wide(table, chosen, scenarios, also) if output == "wide" else _long(table, chosen, scenarios, also)
 
 
@@ -175,19 +172,6 @@ def _values(entry: Index, scenarios: Sequence[Scenario], name: str) -> list[pl.E
     if len(values) == 1:
         return [values[0].alias(name)]
     return [pl.min_horizontal(values).alias(f"{name}_low"), pl.max_horizontal(values).alias(f"{name}_high")]
-
-
-def with_windows(table: pl.LazyFrame, visits: pl.LazyFrame, spans: Sequence[w.Window] | None) -> pl.LazyFrame:
-    """Put window_start and window_end in the place of window_id; without windows, the days that the visits span."""
-    if spans is not None:
-        bounds = w.as_frame(spans)
-        return table.with_columns(pl.lit(bounds[name]).gather(pl.col("window_id")).alias(name) for name in _BOUNDS)
-    local = pl.col("local")
-    whole = visits.select(
-        window_start=local.min().dt.truncate("1d").cast(pl.Datetime("us")),
-        window_end=local.max().dt.truncate("1d").dt.offset_by("1d").cast(pl.Datetime("us")),
-    )
-    return table.join(whole, how="cross", maintain_order="left")
 
 
 def _wide(

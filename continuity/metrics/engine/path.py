@@ -11,7 +11,7 @@ import polars as pl
 from continuity.metrics.engine.prepare import Sources, prepared
 from continuity.metrics.engine.rules import Rules
 from continuity.metrics.engine.statistics import LISTED, SCENARIOS, statistics
-from continuity.metrics.engine.windows import Window
+from continuity.metrics.engine.windows import Window, with_windows
 
 _KNOWN_TO_THE_KERNEL: Final = frozenset({"n_visits", "n_providers", "n_usual", "sum_squares", "same_pairs", *LISTED})
 
@@ -24,7 +24,7 @@ def statistics_of(
     *,
     fast: bool = True,
 ) -> pl.LazyFrame:
-    """Give the sufficient statistics, one row per patient and window; see `continuity.metrics.engine.statistics`.
+    """Give the sufficient statistics, one row per patient and window, with window_start and window_end.
 
     Parameters
     ----------
@@ -37,21 +37,22 @@ def statistics_of(
         Whether the fast path may be taken.
     """
     with_listed = bool(needs & LISTED)
-    plain = statistics(prepared(sources, rules, spans, with_listed=with_listed), needs, rules)
+    visits = prepared(sources, rules, spans, with_listed=with_listed)
+    plain = with_windows(statistics(visits, needs, rules), visits, spans)
     if not (fast and find_spec("numba") and rules.tie_order == "expectation" and needs <= _KNOWN_TO_THE_KERNEL):
         return plain
-    inside = spans if spans is not None and len(spans) == 1 else None  # a filter that the reader of a file can use
-    many = spans if spans is not None and len(spans) > 1 else None
-    if many is not None and not _splits_no_visit(many, rules):
+    # One window is a filter, which the reader of a file can use; several are told apart in the loops.
+    divides = spans is not None and len(spans) > 1
+    if divides and not _splits_no_visit(spans or (), rules):
         return plain
-    visits = prepared(sources, rules, inside, with_listed=with_listed)
+    visits = prepared(sources, rules, None if divides else spans, with_listed=with_listed)
     if not _has_plain_ids(visits):
         return plain
     from continuity.metrics.engine.kernel import run  # numba takes a moment to load
 
     scenarios = SCENARIOS[rules.unknown_provider] if "same_pairs" in needs else ()
     in_order = rules.same_day == "keep_all" and not with_listed and not _joins(sources, rules)
-    return run.lazily(visits, many, scenarios, plain, with_listed=with_listed, in_order=in_order)
+    return run.lazily(visits, spans, scenarios, plain, with_listed=with_listed, in_order=in_order)
 
 
 def _splits_no_visit(spans: Sequence[Window], rules: Rules) -> bool:

@@ -138,9 +138,28 @@ def assign(visits: pl.LazyFrame, chosen: Sequence[Window]) -> pl.LazyFrame:
     return sifted.filter(pl.col("local") < pl.lit(ends).gather(pl.col("window_id")))
 
 
-def as_frame(chosen: Sequence[Window]) -> pl.DataFrame:
-    """Give the windows as a frame in their order: window_start, window_end."""
-    return pl.DataFrame(
-        {"window_start": [w.start for w in chosen], "window_end": [w.end for w in chosen]},
-        schema={"window_start": pl.Datetime("us"), "window_end": pl.Datetime("us")},
+def with_windows(table: pl.LazyFrame, visits: pl.LazyFrame, chosen: Sequence[Window] | None) -> pl.LazyFrame:
+    """Add window_start and window_end by `window_id`; without windows, the days that the visits span.
+
+    Parameters
+    ----------
+    table : polars.LazyFrame
+        With `window_id`.
+    visits : polars.LazyFrame
+        With `local`, the local time without a zone; read where there are no windows only.
+    chosen : sequence of Window or None
+    """
+    if chosen is not None:
+        return table.with_columns(bounds_of(chosen))
+    local = pl.col("local")
+    whole = visits.select(
+        window_start=local.min().dt.truncate("1d").cast(pl.Datetime("us")),
+        window_end=local.max().dt.truncate("1d").dt.offset_by("1d").cast(pl.Datetime("us")),
     )
+    return table.join(whole, how="cross", maintain_order="left")
+
+
+def bounds_of(chosen: Sequence[Window]) -> list[pl.Expr]:
+    """Give window_start and window_end as expressions over `window_id`, the place of a window among those chosen."""
+    sides = {side: pl.Series([getattr(w, side) for w in chosen], dtype=pl.Datetime("us")) for side in ("start", "end")}
+    return [pl.lit(values).gather(pl.col("window_id")).alias(f"window_{side}") for side, values in sides.items()]

@@ -107,6 +107,8 @@ class Divided:
         Key of the patient, its check and the number of the row among all (both empty for whole numbers).
     times, actors, flags : arrays
         Time, code of the provider, and flags about the list (empty where not asked for).
+    span : tuple of int
+        The first and the last time.
     """
 
     starts: loops.Ints
@@ -116,6 +118,7 @@ class Divided:
     times: loops.Ints
     actors: loops.Codes
     flags: Any
+    span: tuple[int, int]
 
 
 def divided(visits: pl.LazyFrame, *, with_listed: bool) -> list[Divided]:
@@ -148,6 +151,8 @@ def _in_turn(
     waiting: list[Future[Divided]] = []
     n_rows = 0
     for batch in batches:
+        if batch.is_empty():
+            continue
         known = batch["known"].to_numpy()
         codes = book.encode(actors.keys(batch), known, actors.checks(batch))
         waiting.append(pool.submit(_divide, batch, codes, patients, n_rows))
@@ -162,10 +167,18 @@ def _divide(batch: pl.DataFrame, codes: loops.Codes, patients: Ids, first_row: i
     starts, places = loops.part_order(keys)
     rows = np.arange(first_row, first_row + keys.size, dtype=np.uint32) if patients.is_text else _NONE
     flags = batch["flags"].to_numpy() if "flags" in batch.columns else np.empty(0, np.uint8)
+    times = batch["time"].to_numpy()
 
     def place(values: Any) -> Any:
         return loops.laid_out(values, places) if values.size else values
 
     return Divided(
-        starts, place(keys), place(checks), place(rows), place(batch["time"].to_numpy()), place(codes), place(flags)
+        starts,
+        place(keys),
+        place(checks),
+        place(rows),
+        place(times),
+        place(codes),
+        place(flags),
+        (int(times.min()), int(times.max())),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ from polars.io.plugins import register_io_source
 
 from continuity.metrics.engine.kernel import loops
 from continuity.metrics.engine.kernel.batches import BATCH, THREADS, CollisionError, Divided, divided
-from continuity.metrics.engine.windows import Window
+from continuity.metrics.engine.windows import Window, bounds_of
 
 _RULES: Final = {"drop": loops.DROP, "each_distinct": loops.DISTINCT, "one_group": loops.GROUP, "to_usual": loops.DROP}
 _DTYPES: Final = {
@@ -54,7 +55,7 @@ def lazily(
     visits : polars.LazyFrame
         patient_id, actor (null: unknown), visit_at and, for lists, while_listed and to_listed.
     spans : sequence of Window or None
-        Windows to divide the visits by; None where they all are in one.
+        The windows; visits are divided by them where there are several.
     scenarios : sequence of str
         The readings of unknown visits for which equal successive pairs are counted.
     plain : polars.LazyFrame
@@ -66,7 +67,8 @@ def lazily(
     """
     is_text = visits.collect_schema()["patient_id"] == pl.String
     try:
-        bounds = _physical(cast("pl.Datetime", visits.collect_schema()["visit_at"]), spans)
+        divided_by = spans if spans is not None and len(spans) > 1 else ()
+        bounds = _physical(cast("pl.Datetime", visits.collect_schema()["visit_at"]), divided_by)
     except pl.exceptions.ComputeError:  # a bound that the clock change of the zone skips or repeats
         return plain
 
@@ -75,7 +77,8 @@ def lazily(
     ) -> Iterator[pl.DataFrame]:
         once = visits if in_order or not is_text else visits.collect(engine="streaming").lazy()
         try:
-            frame = statistics(once, bounds, scenarios, with_listed=with_listed)
+            frame, days = statistics(once, bounds, scenarios, with_listed=with_listed)
+            frame = frame.with_columns(days if spans is None else bounds_of(spans))
         except CollisionError:
             frame = plain.collect(engine="streaming")
         frame = frame.filter(predicate) if predicate is not None else frame
@@ -85,8 +88,12 @@ def lazily(
     return register_io_source(produce, schema=plain.collect_schema())
 
 
-def statistics(visits: pl.LazyFrame, bounds: Bounds, scenarios: Sequence[str], *, with_listed: bool) -> pl.DataFrame:
+def statistics(
+    visits: pl.LazyFrame, bounds: Bounds, scenarios: Sequence[str], *, with_listed: bool
+) -> tuple[pl.DataFrame, list[pl.Expr]]:
     """Count what was seen; the columns are those of `continuity.metrics.engine.statistics.statistics`.
+
+    Besides, give the days that the visits span, as window_start and window_end.
 
     Raises
     ------
@@ -94,22 +101,37 @@ def statistics(visits: pl.LazyFrame, bounds: Bounds, scenarios: Sequence[str], *
         Two text ids share a key.
     """
     rules = np.array([_RULES[scenario] for scenario in scenarios], np.int64)
-    parts = _measured(divided(visits, with_listed=with_listed), bounds, rules)
+    parts, span = _measured(divided(visits, with_listed=with_listed), bounds, rules)
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Measured.__annotations__}
     del parts
-    dtype = visits.collect_schema()["patient_id"]
+    schema = visits.collect_schema()
+    dtype = schema["patient_id"]
     patients = _texts(visits, columns["rows"]) if dtype == pl.String else _numbers(columns["keys"], dtype)
     named = {"window_id": columns["windows"].astype(np.int64)}
     named |= dict(zip(loops.MEASURES, columns["counts"].T, strict=True))
     named |= dict(zip(loops.LISTED_MEASURES, columns["listed"].T, strict=True)) if with_listed else {}
     named |= dict(zip((f"same_{scenario}" for scenario in scenarios), columns["same"].T, strict=True))
     frame = pl.DataFrame(named).insert_column(0, patients.alias("patient_id"))
-    return frame.with_columns(_filled()) if "to_usual" in scenarios else frame
+    frame = frame.with_columns(_filled()) if "to_usual" in scenarios else frame
+    return frame, _days(span, schema["visit_at"])
 
 
-def _measured(chunks: Sequence[Divided], bounds: Bounds, rules: loops.Ints) -> list[Measured]:
+def _measured(
+    chunks: Sequence[Divided], bounds: Bounds, rules: loops.Ints
+) -> tuple[list[Measured], tuple[int, int] | None]:
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda part: _measure_part(chunks, part, bounds, rules), range(loops.N_PARTS)))
+        parts = list(pool.map(lambda part: _measure_part(chunks, part, bounds, rules), range(loops.N_PARTS)))
+    spans = [chunk.span for chunk in chunks]
+    return parts, (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
+
+
+def _days(span: tuple[int, int] | None, dtype: pl.DataType) -> list[pl.Expr]:
+    """Give the window of all visits: from the first day to the one after the last, as constant columns."""
+    moments = pl.Series(span or [None, None], dtype=pl.Int64).cast(dtype).dt.replace_time_zone(None)
+    first, last = moments.dt.truncate("1d").cast(pl.Datetime("us"))
+    after = None if last is None else last + timedelta(days=1)
+    kind = pl.Datetime("us")
+    return [pl.lit(first, kind).alias("window_start"), pl.lit(after, kind).alias("window_end")]
 
 
 def _measure_part(chunks: Sequence[Divided], part: int, bounds: Bounds, rules: loops.Ints) -> Measured:
@@ -151,11 +173,11 @@ def _texts(visits: pl.LazyFrame, rows: loops.Codes) -> pl.Series:
     return pl.concat(found).gather(inverse)
 
 
-def _physical(dtype: pl.Datetime, spans: Sequence[Window] | None) -> Bounds:
+def _physical(dtype: pl.Datetime, spans: Sequence[Window]) -> Bounds:
     """Give the bounds of windows in the unit of the visits' times."""
     sides = []
     for side in ("start", "end"):
-        local = pl.Series([getattr(span, side) for span in spans or ()], dtype=pl.Datetime("us"))
+        local = pl.Series([getattr(span, side) for span in spans], dtype=pl.Datetime("us"))
         moments = local.dt.replace_time_zone(dtype.time_zone) if dtype.time_zone else local
         sides.append(moments.cast(dtype).to_physical().to_numpy())
     return sides[0], sides[1]
