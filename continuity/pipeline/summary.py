@@ -21,7 +21,7 @@ from continuity.privacy import Limits, protect
 from continuity.schema import TABLES
 
 _NO_GROUPS: Final = frozenset(
-    {"patient_id", "visit_id", "household_id"}
+    {"patient_id", "visit_id", "provider_id", "household_id"}
     | {
         n
         for columns in TABLES.values()
@@ -111,6 +111,8 @@ def summary(
 
 
 def _refuse_single(by: Sequence[str]) -> None:
+    if not by:
+        raise UsageError("--by names no column.", allowed="Such as unit_id, team_id, area_code, role, sex or age_band.")
     for name in by:
         if name in _NO_GROUPS:
             raise UsageError(
