@@ -1,4 +1,4 @@
-"""Usage, outputs that cannot be written, Ctrl-C, bugs: the right exit code, no patient's value, nothing half-written."""
+"""Usage, outputs that cannot be written, Ctrl-C, bugs: the right code, no patient's value, nothing half-written."""
 
 import subprocess
 import sys
@@ -31,6 +31,7 @@ USAGE = {
     "no output": (["metrics", "v.csv"], "Missing option '-o' / '--output'"),
     "no visits": (["metrics", "-o", "t.csv"], "Missing argument 'VISITS'"),
     "no by": (["summary", "v.csv", "-o", "t.csv"], "Missing option '--by'"),
+    "by nothing": (["summary", "v.csv", "-o", "t.csv", "--by", " , "], "--by names no column"),
     "an unknown index": (["metrics", "v.csv", "-o", "t.csv", "--index", "cox"], "index cannot be 'cox'"),
     "an unknown role": (["metrics", "v.csv", "-o", "t.csv", "--role", "boss"], "role cannot be 'boss'"),
     "an unknown level": (["metrics", "v.csv", "-o", "t.csv", "--level", "planet"], "'planet' is not one of"),

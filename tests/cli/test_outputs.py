@@ -138,7 +138,7 @@ def test_summary_by_every_documented_column(cli: "Run", clean: "Data", place: Pa
 
 
 @pytest.mark.parametrize(
-    "column", ["patient_id", "visit_id", "household_id", "visit_at", "workload", "unit_id,patient_id"]
+    "column", ["patient_id", "visit_id", "household_id", "visit_at", "workload", "provider_id", "unit_id,patient_id"]
 )
 def test_summary_by_a_person_a_visit_or_a_moment_is_refused(
     cli: "Run", clean: "Data", place: Path, column: str
