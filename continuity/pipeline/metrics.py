@@ -50,9 +50,14 @@ def metrics(
     chosen = [index(key) for key in dict.fromkeys(keys)]
     sources = as_sources(tables)
     with readable(tables):
-        refuse_gaps(tables.visits, inputs.name)
+        # Where every row must have been counted, the count itself shows a gap, and no pass over the file is needed.
+        counts_every_row = spans is None and rules.keeps_every_row
+        if not counts_every_row:
+            refuse_gaps(tables.visits, inputs.name)
         progress("compute")
         counted = indices_of(sources, chosen, rules, spans, layout, also=_COUNTED).collect(engine="streaming")
+        if counts_every_row and _n_counted(counted) < tables.visits.select(pl.len()).collect().item():
+            refuse_gaps(tables.visits, inputs.name)
     progress("write")
     said, table = _account(counted, rules), counted.drop(_COUNTED)
     note = {"parameters": rules.as_parameters(), "note": rules.note, "indices": list(keys), "versions": versions()}
@@ -84,8 +89,17 @@ def refuse_other_than_tables(output: Path) -> None:
         raise UsageError(f"{output.name} is no output.", allowed="Allowed: a name that ends in .parquet or .csv.")
 
 
+def _rows(table: pl.DataFrame) -> pl.DataFrame:
+    """Give one row per patient and window, of a wide or a long table."""
+    return table.filter(pl.col("index") == table["index"][0]) if "index" in table.columns and table.height else table
+
+
+def _n_counted(table: pl.DataFrame) -> int:
+    return int(_rows(table).select(pl.sum_horizontal(pl.col(_COUNTED).sum())).item())
+
+
 def _account(table: pl.DataFrame, rules: Rules) -> dict[str, Any]:
-    rows = table.filter(pl.col("index") == table["index"][0]) if "index" in table.columns else table
+    rows = _rows(table)
     few, n_visits = rows["n_visits"] < rules.min_visits, int(rows["n_visits"].sum())
     known, unknown = (int(rows[name].sum()) for name in _COUNTED)
     return {

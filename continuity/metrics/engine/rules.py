@@ -140,6 +140,11 @@ class Rules:
         return values | ({"preset": self.preset} if self.preset else {})
 
     @property
+    def keeps_every_row(self) -> bool:
+        """Whether every visit of a patient counts: no filter, no merging of days."""
+        return self.same_day == "keep_all" and not any(getattr(self, name) for name in _FILTERS)
+
+    @property
     def note(self) -> str | None:
         """What every output made with the preset must say."""
         return find_preset(self.preset).note if self.preset else None
