@@ -48,7 +48,13 @@ def test_relabelling_providers_changes_nothing(key: str, seen: list[Visit], name
     assert value(key, renamed, new[LISTED]) == value(key, seen)
 
 
-RANGE_WORDS = {"0": lambda n, k: 0, "1": lambda n, k: 1, "1/k": lambda n, k: Fraction(1, k), "N": lambda n, k: n}
+RANGE_WORDS = {
+    "0": lambda n, k: 0,
+    "1": lambda n, k: 1,
+    "1/k": lambda n, k: Fraction(1, k),
+    "N": lambda n, k: n,
+    "number of patients": lambda n, k: 1,
+}
 
 
 @claiming("within_range")
@@ -58,7 +64,8 @@ def test_values_lie_within_the_range(key: str, seen: str) -> None:
     found, n, k = value(key, days(seen)), len(seen), len(set(seen))
     low, high = (RANGE_WORDS[word](n, k) for word in ct.index(key).range)
     if found is None:
-        assert n < ct.index(key).min_visits
+        reasons = {code for _, code in ct.index(key).undefined}
+        assert n < ct.index(key).min_visits or (k == 1 and "single_provider" in reasons)
     else:
         assert low - ROUNDING <= found <= high + ROUNDING
 
@@ -134,7 +141,7 @@ def test_every_index_claims_at_least_two_laws(key: str) -> None:
     assert len(set(ct.index(key).laws)) >= 2
 
 
-@pytest.mark.parametrize("key", keys())
+@pytest.mark.parametrize("key", [key for key in keys() if ct.index(key).family != "network"])
 def test_values_grow_with_continuity_where_the_catalogue_says_so(key: str) -> None:
     one, several = value(key, days("AAAAAA")), value(key, days("ABCDEF"))
     assert (one > several) == ct.index(key).higher_is_more

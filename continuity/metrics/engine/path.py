@@ -8,9 +8,10 @@ from typing import Final
 
 import polars as pl
 
-from continuity.metrics.engine.prepare import Sources, prepared
+from continuity.metrics.engine.incidence import shared_pairs
+from continuity.metrics.engine.prepare import KEYS, Sources, prepared
 from continuity.metrics.engine.rules import Rules
-from continuity.metrics.engine.statistics import LISTED, SCENARIOS, statistics
+from continuity.metrics.engine.statistics import LISTED, NETWORK, SCENARIOS, statistics
 from continuity.metrics.engine.windows import Window, with_windows
 
 _KNOWN_TO_THE_KERNEL: Final = frozenset({"n_visits", "n_providers", "n_usual", "sum_squares", "same_pairs", *LISTED})
@@ -36,6 +37,16 @@ def statistics_of(
     fast : bool
         Whether the fast path may be taken.
     """
+    counted = _counted(sources, rules, spans, needs - NETWORK, fast=fast)
+    if not needs & NETWORK:
+        return counted
+    shared = shared_pairs(prepared(sources, rules, spans))
+    return counted.join(shared, on=KEYS, how="left").with_columns(pl.col("shared_pairs").fill_null(0))
+
+
+def _counted(
+    sources: Sources, rules: Rules, spans: Sequence[Window] | None, needs: AbstractSet[str], *, fast: bool
+) -> pl.LazyFrame:
     with_listed = bool(needs & LISTED)
     visits = prepared(sources, rules, spans, with_listed=with_listed)
     plain = with_windows(statistics(visits, needs, rules), visits, spans)

@@ -13,7 +13,7 @@ import polars as pl
 from continuity.errors import UsageError
 from continuity.vocabulary import Language, Reason
 
-Family = Literal["density", "concentration", "sequence"]
+Family = Literal["density", "concentration", "sequence", "network"]
 Perspective = Literal["patient"]
 Law = Literal[
     "relabelling",

@@ -23,6 +23,7 @@ SCENARIOS: Final[Mapping[str, tuple[Scenario, ...]]] = {
     "bounds": ("each_distinct", "to_usual"),
 }
 LISTED: Final = frozenset({"n_listed", "n_while_listed"})
+NETWORK: Final = frozenset({"shared_pairs", "n_provider_pairs"})  # of known providers only, whatever the scenario
 COUNTED: Final = frozenset({"n_known", "n_unknown"})  # always there, whatever is needed
 
 
@@ -87,7 +88,7 @@ def resolve(scenario: Scenario, columns: AbstractSet[str]) -> dict[str, pl.Expr]
     -------
     dict of str to polars.Expr
         n_visits, n_providers, n_usual, sum_squares and, where their parts are there, same_pairs, n_listed,
-        n_while_listed.
+        n_while_listed, n_provider_pairs.
     """
     n, u = pl.col("n_known"), pl.col("n_unknown")
     k, m, s = pl.col("k_known"), pl.col("m_known"), pl.col("sum_squares_known")
@@ -105,6 +106,8 @@ def resolve(scenario: Scenario, columns: AbstractSet[str]) -> dict[str, pl.Expr]
         missed = pl.col("n_unknown_while_listed")
         found["n_listed"] = pl.col("n_known_to_listed") + (missed if scenario == "to_usual" else 0)
         found["n_while_listed"] = pl.col("n_known_while_listed") + (0 if scenario == "drop" else missed)
+    if "shared_pairs" in columns:
+        found["n_provider_pairs"] = k * (k - 1) // 2
     return found
 
 

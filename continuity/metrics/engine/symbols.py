@@ -21,3 +21,7 @@ n_listed: Final = pl.col("n_listed")
 """Visits to the listed provider."""
 n_while_listed: Final = pl.col("n_while_listed")
 """Visits made while the patient had a listed provider."""
+shared_pairs: Final = pl.col("shared_pairs")
+"""Sum, over the pairs of known providers seen, of the patients whom the two share."""
+n_provider_pairs: Final = pl.col("n_provider_pairs")
+"""Pairs of known providers seen, k (k - 1) / 2."""
