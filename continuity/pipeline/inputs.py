@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -12,7 +12,10 @@ import polars as pl
 
 from continuity import sources
 from continuity.errors import InputError, UsageError
+from continuity.metrics import Rules
+from continuity.metrics.engine.attrition import attrition_of
 from continuity.metrics.engine.prepare import Sources
+from continuity.metrics.engine.windows import Window
 from continuity.sources import ReadOptions, Tables, files
 from continuity.vocabulary import SourceKind
 
@@ -136,6 +139,28 @@ def refuse_gaps(visits: pl.LazyFrame, where: str) -> None:
                 allowed="Needed: every visit has a patient and a time.",
                 next_step="Run 'continuity check' to see what else is missing, and correct the export.",
             )
+
+
+def refuse_nothing(sources: Sources, rules: Rules, spans: Sequence[Window] | None, where: str) -> None:
+    """Refuse a choice of visits that leaves none, and name the step that took the last.
+
+    Raises
+    ------
+    UsageError
+    """
+    flow = attrition_of(sources, rules, spans).collect(engine="streaming")
+    emptied = flow.filter(pl.col("n_visits") == 0)
+    raise UsageError(
+        f"No visit of {where} is left: the last went at the step '{emptied['step'][0]}'.",
+        allowed=f"Choices made: {_choices(rules, spans)}.",
+        next_step="Check the filters, the window and how the words are spelt in the file.",
+    )
+
+
+def _choices(rules: Rules, spans: Sequence[Window] | None) -> str:
+    chosen = [f"{name} {value}" for name, value in rules.as_parameters().items() if value not in ("all", "")]
+    window = [f"window {spans[0].start:%Y-%m-%d}:{spans[-1].end:%Y-%m-%d}"] if spans else []
+    return "; ".join([*chosen, *window])
 
 
 def versions() -> dict[str, str]:

@@ -12,7 +12,16 @@ from continuity.errors import UsageError
 from continuity.metrics import Rules, index
 from continuity.metrics.engine.compute import indices_of
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, readable, refuse_gaps, versions
+from continuity.pipeline.inputs import (
+    Inputs,
+    Progress,
+    as_sources,
+    quietly,
+    readable,
+    refuse_gaps,
+    refuse_nothing,
+    versions,
+)
 from continuity.vocabulary import OutputFormat
 
 _COUNTED = ("n_known", "n_unknown")
@@ -58,6 +67,8 @@ def metrics(
         counted = indices_of(sources, chosen, rules, spans, layout, also=_COUNTED).collect(engine="streaming")
         if counts_every_row and _n_counted(counted) < tables.visits.select(pl.len()).collect().item():
             refuse_gaps(tables.visits, inputs.name)
+    if counted.is_empty():
+        refuse_nothing(sources, rules, spans, inputs.name)
     progress("write")
     said, table = _account(counted, rules), counted.drop(_COUNTED)
     note = {"parameters": rules.as_parameters(), "note": rules.note, "indices": list(keys), "versions": versions()}

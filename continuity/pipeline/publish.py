@@ -121,7 +121,7 @@ def _distribution(measured: Mapping[str, Measured], whole: ProtectedTable, limit
     return protect(
         pl.concat(parts).with_columns(_told_elsewhere=told_elsewhere),
         name="distribution",
-        keys=("role", "index", "value_class"),
+        keys=("role", "index", "value_class", "value_from", "value_to"),
         margins=[["role", "index", "_told_elsewhere"]],
         parent=whole,
         limits=limits,

@@ -12,7 +12,7 @@ from continuity import quality, reports
 from continuity.errors import QualityError
 from continuity.metrics import Rules
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, versions
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions
 from continuity.pipeline.measure import measure, roles_of, unknown_share
 from continuity.pipeline.publish import publish
 from continuity.privacy import Limits
@@ -78,6 +78,8 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         role: measure(sources, REPORT_INDICES, rule, job.spans, bounds=bounds)
         for role, rule in roles_of(sources, rules).items()
     }
+    if measured["all"].per_patient.is_empty():
+        refuse_nothing(sources, rules, job.spans, inputs.name)
     progress("protect")
     published = publish(sources, measured, rules, job.spans, job.limits)
     progress("write")
@@ -118,18 +120,21 @@ def gate(tables: Tables, inputs: Inputs, directory: Path, job: ReportJob) -> qua
     verdict = quality.check(tables.present(), suites=job.suites)
     if not verdict.passed:
         reports.write_quality(verdict, directory, language=job.language, input_name=inputs.name, with_json=False)
-        raise critical(verdict, inputs, directory / "quality.html")
+        raise critical(verdict, inputs, directory / "quality.html", earlier=directory / "report.html")
     return verdict
 
 
-def critical(verdict: quality.QualityResult, inputs: Inputs, page: Path | None) -> QualityError:
-    """Give the error that says which critical expectations failed."""
+def critical(
+    verdict: quality.QualityResult, inputs: Inputs, page: Path | None, earlier: Path | None = None
+) -> QualityError:
+    """Give the error that says which critical expectations failed, and that an earlier report was left as it was."""
     failed = "; ".join(finding.texts["en"]["title"] for finding in verdict.critical)
+    step = f"What to do stands in {page}." if page else "Run 'continuity check' with --output DIR for what to do."
+    if earlier is not None and earlier.exists():
+        step += f" {earlier.name} in that folder is of an earlier run."
+    n = len(verdict.critical)
     return QualityError(
-        f"{inputs.name} fails {len(verdict.critical)} critical expectation(s): {failed}.",
-        next_step=f"What to do stands in {page}."
-        if page
-        else "Run 'continuity check' with --output DIR for a page that says what to do.",
+        f"{inputs.name} fails {n} critical {'expectation' if n == 1 else 'expectations'}: {failed}.", next_step=step
     )
 
 

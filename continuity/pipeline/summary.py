@@ -13,7 +13,7 @@ from continuity.evaluation.groups import members
 from continuity.metrics import Rules
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, versions
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions
 from continuity.pipeline.measure import measure, roles_of
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
 from continuity.pipeline.report import critical
@@ -21,7 +21,7 @@ from continuity.privacy import Limits, protect
 from continuity.schema import TABLES
 
 _NO_GROUPS: Final = frozenset(
-    {"patient_id", "visit_id", "provider_id", "household_id"}
+    {"patient_id", "visit_id", "provider_id", "listed_provider_id", "household_id"}
     | {
         n
         for columns in TABLES.values()
@@ -83,6 +83,8 @@ def summary(
     if by_role and len(parts) == 1:
         raise InputError.missing_columns(["provider_role"], sources.visits.collect_schema().names(), "the visits")
     rows = pl.concat(parts, how="diagonal_relaxed")
+    if rows.is_empty():
+        refuse_nothing(sources, rules, spans, inputs.name)
     rows = rows if by_role else rows.drop("role")
     progress("protect")
     names = [*(["role"] if by_role else []), *groups]

@@ -213,7 +213,7 @@ def _without_hidden(table: pl.DataFrame, keys: Sequence[str], limits: Limits) ->
     )
     own_reason = pl.col("undefined_reason") if "undefined_reason" in table.columns else pl.lit(None, pl.String)
     reason = pl.when(pl.col("_hidden")).then(pl.lit(SUPPRESSED)).otherwise(own_reason)
-    return shown.with_columns(undefined_reason=reason).drop(left_out)
+    return shown.with_columns(undefined_reason=reason).select(*keys, *values, "undefined_reason")
 
 
 def _rounded(column: str, dtype: pl.DataType, limits: Limits) -> pl.Expr:

@@ -49,7 +49,7 @@ def read(
     options = options or ReadOptions()
     is_synthea = kind == "synthea" or (kind == "auto" and synthea.recognise(visits))
     read_one = synthea.read_table if is_synthea else tables.read
-    found = synthea.read(visits, options) if is_synthea else Tables(tables.read(visits, "visits", options))
+    found = synthea.read(visits, options) if is_synthea else tables.read_all(visits, options)
     given: dict[TableName, str | Path | None] = {"patients": patients, "providers": providers}
     return found.with_tables(**{n: read_one(path, n, options) for n, path in given.items() if path is not None})
 

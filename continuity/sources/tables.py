@@ -10,7 +10,7 @@ from continuity import edge
 from continuity.errors import InputError, UsageError, did_you_mean, listing
 from continuity.schema import TABLES, TableName, conform
 from continuity.sources import files
-from continuity.sources.base import ReadOptions
+from continuity.sources.base import ReadOptions, Tables
 from continuity.sources.text import typed
 
 
@@ -52,6 +52,22 @@ def read(source: str | Path | Any, table: TableName, options: ReadOptions) -> pl
             raise InputError(f"{where} holds no rows.", next_step="Check the export: were any rows selected?")
         frame = typed(frame, table, where=where, time_zone=options.time_zone, date_format=options.date_format)
     return conform(frame, table, where=where)
+
+
+def read_all(visits: str | Path, options: ReadOptions) -> Tables:
+    """Read visits; of a folder that holds `visits` and perhaps `patients` and `providers`, all of these.
+
+    Raises
+    ------
+    InputError
+        As `read`.
+    """
+    named = {path.stem.lower(): path for path in files.find(visits)} if Path(visits).is_dir() else {}
+    if "visits" not in named:
+        return Tables(read(visits, "visits", options))
+    found = Tables(read(named["visits"], "visits", options))
+    others: tuple[TableName, ...] = ("patients", "providers")
+    return found.with_tables(**{name: read(named[name], name, options) for name in others if name in named})
 
 
 def renamed(frame: pl.LazyFrame, table: TableName, columns: Mapping[str, str], where: str) -> pl.LazyFrame:

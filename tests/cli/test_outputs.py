@@ -117,13 +117,6 @@ def test_json_of_metrics_has_no_nan_where_nobody_has_a_value(cli: "Run", clean: 
     assert said["n_below_min_visits"] == said["n_rows"]
 
 
-def test_no_visit_in_the_window_is_an_empty_table_with_its_columns(cli: "Run", clean: "Data", place: Path) -> None:
-    outcome = cli("metrics", clean.visits, "--window", "1990-01-01:1991-01-01", "--output", "t.parquet", "--json")
-    assert outcome.code == 0
-    assert outcome.said["n_rows"] == 0
-    assert read(place / "t.parquet").columns == [*HEAD, "upc", "coc", "secon", "undefined_reason"]
-
-
 @pytest.mark.parametrize(
     "by", ["unit_id", "unit_id,role", "team_id", "sex", "language", "age_band", "area_code", "role"]
 )
@@ -138,7 +131,17 @@ def test_summary_by_every_documented_column(cli: "Run", clean: "Data", place: Pa
 
 
 @pytest.mark.parametrize(
-    "column", ["patient_id", "visit_id", "household_id", "visit_at", "workload", "provider_id", "unit_id,patient_id"]
+    "column",
+    [
+        "patient_id",
+        "visit_id",
+        "household_id",
+        "visit_at",
+        "workload",
+        "provider_id",
+        "listed_provider_id",
+        "unit_id,patient_id",
+    ],
 )
 def test_summary_by_a_person_a_visit_or_a_moment_is_refused(
     cli: "Run", clean: "Data", place: Path, column: str
