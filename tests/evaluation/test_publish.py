@@ -28,7 +28,7 @@ KEYS = {
     "unit": ("role", "unit_id", "index"),
     "team": ("role", "unit_id", "team_id", "index"),
     "visit_classes": ("role", "index", "n_visits_class"),
-    "distribution": ("role", "index", "value_class"),
+    "distribution": ("role", "index", "value_class", "value_from", "value_to"),
     "flow": ("step_order", "step"),
 }
 
@@ -58,7 +58,7 @@ def test_the_tables_have_the_keys_and_columns_that_reports_read() -> None:
     assert set(tables["visit_classes"].frame.columns) == {*KEYS["visit_classes"], *ESTIMATES, "visits_from"} - {
         "n_undefined"
     }
-    columns = {*KEYS["distribution"], "value_from", "value_to", "n_patients", "undefined_reason"}
+    columns = {*KEYS["distribution"], "n_patients", "undefined_reason"}
     assert set(tables["distribution"].frame.columns) == columns
     columns = {*KEYS["flow"], "n_visits", "n_patients", "share_of_visits", "undefined_reason"}
     assert set(tables["flow"].frame.columns) == columns

@@ -100,7 +100,10 @@ def learn_shares(attacker: Attacker, tables: Any) -> None:
     for row in tables["whole"].frame.filter(index="coc").to_dicts():
         if row["share_perfect"] is not None:
             n = round(row["share_perfect"] * row["n_patients"])
-            attacker.learn([(1, ("n_patients", "distribution", row["role"], "coc", "1"))], n)
+            of_one = (
+                tables["distribution"].frame.filter(role=row["role"], index="coc", value_class="1").row(0, named=True)
+            )
+            attacker.learn([(1, ("n_patients", *name_of(tables["distribution"], of_one)))], n)
 
 
 @pytest.mark.parametrize("name", ["unit", "team"])
