@@ -101,7 +101,7 @@ def pairs_of_patients(incidence: Incidence) -> Iterator[Pairs]:
     patients = np.repeat(np.arange(sizes.size), sizes)
     behind = np.repeat(matrix.indptr[1:], sizes) - np.arange(matrix.nnz) - 1
     until = np.cumsum(behind)
-    bounds = np.searchsorted(until, np.arange(0, until[-1] + _PAIRS_AT_ONCE, _PAIRS_AT_ONCE))
+    bounds = np.append(np.searchsorted(until, np.arange(0, until[-1], _PAIRS_AT_ONCE)), matrix.nnz)
     for start, end in pairwise(bounds):
         n = behind[start:end]
         first = np.repeat(np.arange(start, end), n)
