@@ -82,7 +82,7 @@ def draw(
     width = alt.StrokeWidth("n_shared:Q", title=said["shared"], scale=alt.Scale(range=[0.5, 8], zero=True))
     team = alt.Color("team:N", title=said["team"], scale=alt.Scale(scheme="tableau10"), sort=None)
     shape = alt.Shape("team:N", title=said["team"], sort=None)  # for those who do not tell the colours apart
-    edges = alt.Chart(lines).mark_rule(color=_LINE, opacity=0.7)
+    edges = alt.Chart(lines).mark_rule(color=_LINE, opacity=0.5)
     nodes = alt.Chart(dots).encode(x=x, y=y)
     layers = alt.layer(
         edges.encode(x=x, y=y, x2="x2:Q", y2="y2:Q", strokeWidth=width),
