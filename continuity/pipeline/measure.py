@@ -48,11 +48,11 @@ def measure(
         rules, bounds = rules.with_(unknown_provider="drop"), True
     chosen = [index(key) for key in keys if key != "upc_assigned"]
     also = ("n_listed", "n_while_listed") if has_lists(sources) else ()
-    per_patient = indices_of(sources, chosen, rules, spans, also=also).collect(engine="streaming")
+    per_patient = indices_of(sources, chosen, rules, spans, also=also, now=True).collect(engine="streaming")
     if also and rules.role is not None and per_patient["n_listed"].sum() == 0:
         per_patient = per_patient.drop(also)  # nobody is listed with this role: a share of 0 would say something else
     if bounds:
-        extremes = indices_of(sources, chosen, rules.with_(unknown_provider="bounds"), spans).collect(
+        extremes = indices_of(sources, chosen, rules.with_(unknown_provider="bounds"), spans, now=True).collect(
             engine="streaming"
         )
         ends = [f"{entry.key}_{end}" for entry in chosen for end in ("low", "high")]

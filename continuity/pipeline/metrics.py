@@ -64,7 +64,7 @@ def metrics(
         if not counts_every_row:
             refuse_gaps(tables.visits, inputs.name)
         progress("compute")
-        counted = indices_of(sources, chosen, rules, spans, layout, also=_COUNTED).collect(engine="streaming")
+        counted = indices_of(sources, chosen, rules, spans, layout, also=_COUNTED, now=True).collect(engine="streaming")
         if counts_every_row and _n_counted(counted) < tables.visits.select(pl.len()).collect().item():
             refuse_gaps(tables.visits, inputs.name)
     if counted.is_empty():

@@ -116,7 +116,7 @@ def compute(
         _table(patients, "patients"),
         _table(providers, "providers"),
     )
-    return restore(indices_of(sources, chosen, asked, spans, format))
+    return restore(indices_of(sources, chosen, asked, spans, format, now=not isinstance(visits, pl.LazyFrame)))
 
 
 def _table(frame: Any, name: Any) -> pl.LazyFrame | None:
@@ -131,14 +131,17 @@ def indices_of(
     output: OutputFormat = "wide",
     *,
     also: Sequence[str] = (),
+    now: bool = False,
 ) -> pl.LazyFrame:
     """Give the table of `compute` from canonical lazy frames and parsed choices.
 
-    `also` names sufficient statistics that the table shall hold besides, for estimates that weigh by them.
+    `also` names sufficient statistics that the table shall hold besides, for estimates that weigh by them; `now` says
+    that the caller is about to collect.
     """
     needs = frozenset(also).union(*(entry.needs for entry in chosen)) - COUNTED
     # Sorted while it is narrow; every step after this keeps the order, and windows are numbered in the order of time.
-    table = statistics_of(sources, rules, spans, needs).sort("patient_id", "window_id")
+    order = ["patient_id", "window_id"] if spans is not None and len(spans) > 1 else ["patient_id"]
+    table = statistics_of(sources, rules, spans, needs, now=now).sort(order)
     counted = frozenset(table.collect_schema().names())
     scenarios = SCENARIOS[rules.unknown_provider]
     for scenario in scenarios:

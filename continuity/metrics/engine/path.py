@@ -24,6 +24,7 @@ def statistics_of(
     needs: AbstractSet[str],
     *,
     fast: bool = True,
+    now: bool = False,
 ) -> pl.LazyFrame:
     """Give the sufficient statistics, one row per patient and window, with window_start and window_end.
 
@@ -36,8 +37,10 @@ def statistics_of(
         Statistics that the chosen indices use.
     fast : bool
         Whether the fast path may be taken.
+    now : bool
+        Whether the fast path may count at once, which is quicker, because the caller is about to collect.
     """
-    counted = _counted(sources, rules, spans, needs - NETWORK, fast=fast)
+    counted = _counted(sources, rules, spans, needs - NETWORK, fast=fast, now=now)
     if not needs & NETWORK:
         return counted
     shared = shared_pairs(prepared(sources, rules, spans))
@@ -45,7 +48,7 @@ def statistics_of(
 
 
 def _counted(
-    sources: Sources, rules: Rules, spans: Sequence[Window] | None, needs: AbstractSet[str], *, fast: bool
+    sources: Sources, rules: Rules, spans: Sequence[Window] | None, needs: AbstractSet[str], *, fast: bool, now: bool
 ) -> pl.LazyFrame:
     with_listed = bool(needs & LISTED)
     visits = prepared(sources, rules, spans, with_listed=with_listed)
@@ -63,7 +66,7 @@ def _counted(
 
     scenarios = SCENARIOS[rules.unknown_provider] if "same_pairs" in needs else ()
     in_order = rules.same_day == "keep_all" and not with_listed and not _joins(sources, rules)
-    return run.lazily(visits, spans, scenarios, plain, with_listed=with_listed, in_order=in_order)
+    return run.lazily(visits, spans, scenarios, plain, with_listed=with_listed, in_order=in_order, now=now)
 
 
 def _splits_no_visit(spans: Sequence[Window], rules: Rules) -> bool:

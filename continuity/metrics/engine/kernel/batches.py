@@ -1,9 +1,10 @@
 """Visits in batches, as arrays divided by patient: what the loops work on."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,8 @@ from continuity.metrics.engine.kernel import loops
 BATCH = 1_000_000
 THREADS = 2  # more gain nothing: reading keeps the other cores busy, and the loops wait for memory
 _NONE = np.empty(0, np.uint32)
+Given = TypeVar("Given")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -96,38 +99,49 @@ class Codebook:
 
 
 @dataclass(frozen=True)
-class Divided:
-    """One batch laid out part by part; a part holds all visits of its patients.
+class Batch:
+    """One batch of visits, ids as keys and codes.
 
     Parameters
     ----------
-    starts : array of N_PARTS + 1
-        Where each part begins in the arrays.
     keys, checks, rows : arrays
         Key of the patient, its check and the number of the row among all (both empty for whole numbers).
     times, actors, flags : arrays
         Time, code of the provider, and flags about the list (empty where not asked for).
-    span : tuple of int
-        The first and the last time.
     """
 
-    starts: loops.Ints
     keys: loops.Keys
     checks: loops.Codes
     rows: loops.Codes
     times: loops.Ints
     actors: loops.Codes
     flags: Any
-    span: tuple[int, int]
+
+    def columns(self, change: Callable[[Any], Any]) -> dict[str, Any]:
+        """Give every array that is there, changed; the absent ones stay empty."""
+        return {name: change(array) if array.size else array for name, array in vars(self).items() if name != "starts"}
 
 
-def divided(visits: pl.LazyFrame, *, with_listed: bool) -> list[Divided]:
-    """Read visits batch by batch and divide each by patient while the next is being read.
+@dataclass(frozen=True)
+class Divided(Batch):
+    """One batch laid out part by part; a part holds all visits of its patients.
+
+    Parameters
+    ----------
+    starts : array of N_PARTS + 1
+        Where each part begins in the arrays.
+    """
+
+    starts: loops.Ints
+
+
+def batches_of(visits: pl.LazyFrame, *, with_listed: bool) -> Iterator[Batch]:
+    """Read visits batch by batch, in their order.
 
     Raises
     ------
     CollisionError
-        Two text ids share a key.
+        Two providers' text ids share a key.
     """
     schema = visits.collect_schema()
     patients, actors = Ids("patient_id", schema["patient_id"]), Ids("actor", schema["actor"])
@@ -139,46 +153,34 @@ def divided(visits: pl.LazyFrame, *, with_listed: bool) -> list[Divided]:
         pl.col("visit_at").to_physical().alias("time"),
         *([flags.alias("flags")] if with_listed else []),
     )
-    book = Codebook()
-    batches = selected.collect_batches(chunk_size=BATCH, maintain_order=patients.is_text)
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(_in_turn(pool, batches, patients, actors, book))
-
-
-def _in_turn(
-    pool: ThreadPoolExecutor, batches: Iterator[pl.DataFrame], patients: Ids, actors: Ids, book: Codebook
-) -> Iterator[Divided]:
-    waiting: list[Future[Divided]] = []
-    n_rows = 0
-    for batch in batches:
+    book, n_rows = Codebook(), 0
+    for batch in selected.collect_batches(chunk_size=BATCH, maintain_order=True):
         if batch.is_empty():
             continue
-        known = batch["known"].to_numpy()
-        codes = book.encode(actors.keys(batch), known, actors.checks(batch))
-        waiting.append(pool.submit(_divide, batch, codes, patients, n_rows))
-        n_rows += batch.height
-        if len(waiting) > THREADS:
-            yield waiting.pop(0).result()
-    yield from (future.result() for future in waiting)
+        until = n_rows + batch.height
+        yield Batch(
+            keys=patients.keys(batch),
+            checks=patients.checks(batch),
+            rows=np.arange(n_rows, until, dtype=np.uint32) if patients.is_text else _NONE,
+            times=batch["time"].to_numpy(),
+            actors=book.encode(actors.keys(batch), batch["known"].to_numpy(), actors.checks(batch)),
+            flags=batch["flags"].to_numpy() if with_listed else np.empty(0, np.uint8),
+        )
+        n_rows = until
 
 
-def _divide(batch: pl.DataFrame, codes: loops.Codes, patients: Ids, first_row: int) -> Divided:
-    keys, checks = patients.keys(batch), patients.checks(batch)
-    starts, places = loops.part_order(keys)
-    rows = np.arange(first_row, first_row + keys.size, dtype=np.uint32) if patients.is_text else _NONE
-    flags = batch["flags"].to_numpy() if "flags" in batch.columns else np.empty(0, np.uint8)
-    times = batch["time"].to_numpy()
+def divide(batch: Batch) -> Divided:
+    """Lay a batch out part by part."""
+    starts, places = loops.part_order(batch.keys)
+    return Divided(**batch.columns(lambda values: loops.laid_out(values, places)), starts=starts)
 
-    def place(values: Any) -> Any:
-        return loops.laid_out(values, places) if values.size else values
 
-    return Divided(
-        starts,
-        place(keys),
-        place(checks),
-        place(rows),
-        place(times),
-        place(codes),
-        place(flags),
-        (int(times.min()), int(times.max())),
-    )
+def in_turn(work: Callable[[Given], Done], batches: Iterable[Given]) -> Iterator[Done]:
+    """Do some work on each batch, in threads, while the next is being read; give the results in order."""
+    waiting: deque[Future[Done]] = deque()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for batch in batches:
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) > THREADS:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)

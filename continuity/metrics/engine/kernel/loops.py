@@ -80,28 +80,49 @@ def encode(keys: Keys, known: NDArray[np.bool_], table: Keys, codes: Codes, n_us
 
 
 @njit(cache=True, nogil=True)
+def slot_of(key: Any, table: Keys, slots: NDArray[np.int32]) -> Any:
+    """Give the slot of a key in an open table: its own, or the free one (-1 in `slots`) where it belongs."""
+    mask = np.uint64(table.size - 1)
+    slot = mixed(key) & mask
+    while slots[slot] >= 0 and table[slot] != key:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@njit(cache=True, nogil=True)
 def patients_of(keys: Keys, checks: Codes) -> tuple[NDArray[np.int32], Ints, bool]:
     """Give the number of each row's patient, the first row of each patient, and whether all checks agree."""
-    size = 16
-    while size < 2 * keys.size:
-        size *= 2
-    slots = np.full(size, -1, np.int32)
-    mask = np.uint64(size - 1)
-    numbers = np.empty(keys.size, np.int32)
-    firsts = np.empty(keys.size, np.int64)
+    table, slots = np.empty(4096, np.uint64), np.full(4096, -1, np.int32)
+    numbers, firsts = np.empty(keys.size, np.int32), np.empty(keys.size, np.int64)
     n, agree = 0, True
     for i in range(keys.size):
-        slot = mixed(keys[i]) & mask
-        while slots[slot] >= 0 and keys[firsts[slots[slot]]] != keys[i]:
-            slot = (slot + np.uint64(1)) & mask
+        slot = slot_of(keys[i], table, slots)
         if slots[slot] < 0:
-            slots[slot] = n
-            firsts[n] = i
+            if 2 * n >= table.size:  # small while it can be: a small table stays near the processor
+                table, slots = np.empty(4 * table.size, np.uint64), np.full(4 * table.size, -1, np.int32)
+                for number in range(n):
+                    moved = slot_of(keys[firsts[number]], table, slots)
+                    table[moved], slots[moved] = keys[firsts[number]], number
+                slot = slot_of(keys[i], table, slots)
+            table[slot], slots[slot], firsts[n] = keys[i], n, i
             n += 1
         elif checks.size:
             agree &= checks[firsts[slots[slot]]] == checks[i]
         numbers[i] = slots[slot]
     return numbers, firsts[:n].copy(), agree
+
+
+@njit(cache=True, nogil=True)
+def runs_of(keys: Keys) -> Ints:
+    """Give where each run of equal keys starts, and the end."""
+    starts = np.empty(keys.size + 1, np.int64)
+    n = 0
+    for i in range(keys.size):
+        if i == 0 or keys[i] != keys[i - 1]:
+            starts[n] = i
+            n += 1
+    starts[n] = keys.size
+    return starts[: n + 1].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -158,23 +179,20 @@ def sort_codes(codes: Codes) -> None:
 
 
 @njit(cache=True, nogil=True)
-def count(actors: Codes, out: Ints) -> None:
-    """Fill `out` with the `MEASURES` of one patient's visits."""
-    ordered = actors.copy()
-    sort_codes(ordered)
-    run = 0
-    for i in range(ordered.size):
-        run += 1
-        if i + 1 < ordered.size and ordered[i + 1] == ordered[i]:
-            continue
-        if ordered[i] == 0:
-            out[1] = run
-        else:
-            out[0] += run
-            out[2] += 1
-            out[3] = max(out[3], run)
-            out[4] += run * run
-        run = 0
+def count(actors: Codes, seen: Ints, out: Ints) -> None:
+    """Fill `out` with the `MEASURES` of one patient's visits; `seen` holds a 0 for every code, before and after."""
+    n_known, k, m, squares = 0, 0, 0, 0
+    for actor in actors:
+        if actor != 0:
+            before = seen[actor]
+            seen[actor] = before + 1
+            n_known += 1
+            k += before == 0
+            m = max(m, before + 1)
+            squares += 2 * before + 1
+    for actor in actors:
+        seen[actor] = 0
+    out[0], out[1], out[2], out[3], out[4] = n_known, actors.size - n_known, k, m, squares
 
 
 @njit(cache=True, nogil=True)
@@ -281,6 +299,7 @@ def measure(  # noqa: PLR0917 # compiled functions take no keywords
     patients, windows = np.empty(n_rows, np.int32), np.empty(n_rows, np.int32)
     counts, listed = np.zeros((n_rows, 5), np.int64), np.zeros((n_rows if flags.size else 0, 3), np.int64)
     same = np.zeros((n_rows, rules.size), np.float64)
+    seen = np.zeros(actors.max() + 1 if actors.size else 1, np.int64)
     row = 0
     for patient in range(starts.size - 1):
         low, high = starts[patient], starts[patient + 1]
@@ -289,7 +308,7 @@ def measure(  # noqa: PLR0917 # compiled functions take no keywords
             if b == a:
                 continue
             patients[row], windows[row] = patient, window
-            count(actors[low + a : low + b], counts[row])
+            count(actors[low + a : low + b], seen, counts[row])
             if flags.size:
                 count_listed(actors[low + a : low + b], flags[low + a : low + b], listed[row])
             for r in range(rules.size):

@@ -1,7 +1,6 @@
 """The fast path as a lazy frame: nothing is read before the frame is collected."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, cast
@@ -11,7 +10,15 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from continuity.metrics.engine.kernel import loops
-from continuity.metrics.engine.kernel.batches import BATCH, THREADS, CollisionError, Divided, divided
+from continuity.metrics.engine.kernel.batches import (
+    BATCH,
+    Batch,
+    CollisionError,
+    Divided,
+    batches_of,
+    divide,
+    in_turn,
+)
 from continuity.metrics.engine.windows import Window, bounds_of
 
 _RULES: Final = {"drop": loops.DROP, "each_distinct": loops.DISTINCT, "one_group": loops.GROUP, "to_usual": loops.DROP}
@@ -24,6 +31,7 @@ _DTYPES: Final = {
     "flags": np.uint8,
 }
 
+_ARRAYS: Final = ("keys", "rows", "windows", "counts", "listed", "same")
 Bounds = tuple[loops.Ints, loops.Ints]
 
 
@@ -37,6 +45,11 @@ class Measured:
     counts: loops.Ints
     listed: loops.Ints
     same: Any
+    span: tuple[int, int] | None
+
+
+class OutOfOrderError(Exception):
+    """The visits do not come in the order of their patients."""
 
 
 def lazily(
@@ -47,6 +60,7 @@ def lazily(
     *,
     with_listed: bool,
     in_order: bool,
+    now: bool = False,
 ) -> pl.LazyFrame:
     """Give the statistics as a lazy frame.
 
@@ -64,6 +78,8 @@ def lazily(
     in_order : bool
         Whether the visits come in the same order each time. Text ids are looked up by row in a second pass, so visits
         that do not are kept in memory.
+    now : bool
+        Whether to count at once. Inside the collection of a lazy frame Polars has fewer threads left for reading.
     """
     is_text = visits.collect_schema()["patient_id"] == pl.String
     try:
@@ -72,19 +88,24 @@ def lazily(
     except pl.exceptions.ComputeError:  # a bound that the clock change of the zone skips or repeats
         return plain
 
-    def produce(
-        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
+    def count() -> pl.DataFrame:
         once = visits if in_order or not is_text else visits.collect(engine="streaming").lazy()
         try:
             frame, days = statistics(once, bounds, scenarios, with_listed=with_listed)
-            frame = frame.with_columns(days if spans is None else bounds_of(spans))
         except CollisionError:
-            frame = plain.collect(engine="streaming")
+            return plain.collect(engine="streaming")
+        return frame.with_columns(days if spans is None else bounds_of(spans))
+
+    def produce(
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        frame = count()
         frame = frame.filter(predicate) if predicate is not None else frame
         frame = frame.select(with_columns) if with_columns is not None else frame
         yield frame.head(n_rows) if n_rows is not None else frame
 
+    if now:
+        return count().lazy()
     return register_io_source(produce, schema=plain.collect_schema())
 
 
@@ -101,55 +122,107 @@ def statistics(
         Two text ids share a key.
     """
     rules = np.array([_RULES[scenario] for scenario in scenarios], np.int64)
-    parts, span = _measured(divided(visits, with_listed=with_listed), bounds, rules)
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in Measured.__annotations__}
+    parts = _measured(visits, bounds, rules, with_listed=with_listed)
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+    days = _days([part.span for part in parts if part.span], visits)
     del parts
-    schema = visits.collect_schema()
-    dtype = schema["patient_id"]
+    dtype = visits.collect_schema()["patient_id"]
     patients = _texts(visits, columns["rows"]) if dtype == pl.String else _numbers(columns["keys"], dtype)
     named = {"window_id": columns["windows"].astype(np.int64)}
     named |= dict(zip(loops.MEASURES, columns["counts"].T, strict=True))
     named |= dict(zip(loops.LISTED_MEASURES, columns["listed"].T, strict=True)) if with_listed else {}
     named |= dict(zip((f"same_{scenario}" for scenario in scenarios), columns["same"].T, strict=True))
     frame = pl.DataFrame(named).insert_column(0, patients.alias("patient_id"))
-    frame = frame.with_columns(_filled()) if "to_usual" in scenarios else frame
-    return frame, _days(span, schema["visit_at"])
+    return frame.with_columns(_filled()) if "to_usual" in scenarios else frame, days
 
 
-def _measured(
-    chunks: Sequence[Divided], bounds: Bounds, rules: loops.Ints
-) -> tuple[list[Measured], tuple[int, int] | None]:
-    with ThreadPoolExecutor(THREADS) as pool:
-        parts = list(pool.map(lambda part: _measure_part(chunks, part, bounds, rules), range(loops.N_PARTS)))
-    spans = [chunk.span for chunk in chunks]
-    return parts, (min(low for low, _ in spans), max(high for _, high in spans)) if spans else None
+def _measured(visits: pl.LazyFrame, bounds: Bounds, rules: loops.Ints, *, with_listed: bool) -> list[Measured]:
+    """Measure visits that come patient by patient as they are; divide others first."""
+
+    def measure(batch: Batch) -> Measured:
+        return _measure(batch, loops.runs_of(batch.keys), bounds, rules)
+
+    if visits.collect_schema()["patient_id"] != pl.String:
+        try:
+            in_order = list(in_turn(measure, _whole_patients(batches_of(visits, with_listed=with_listed))))
+        except OutOfOrderError:  # nearly always at the first batch: then one million rows are read again
+            in_order = []
+        if in_order:
+            return in_order
+    chunks = list(in_turn(divide, batches_of(visits, with_listed=with_listed)))
+    return list(in_turn(lambda part: _measure_part(chunks, part, bounds, rules), range(loops.N_PARTS)))
 
 
-def _days(span: tuple[int, int] | None, dtype: pl.DataType) -> list[pl.Expr]:
+def _whole_patients(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Keep the last patient of each batch back for the next, so that each batch holds whole patients.
+
+    Raises
+    ------
+    OutOfOrderError
+        The visits do not come in the order of their patients.
+    """
+    kept: Batch | None = None
+    for batch in batches:
+        joined = batch if kept is None else _joined([kept, batch])
+        keys = joined.keys.view(np.int64)
+        if np.any(keys[1:] < keys[:-1]):
+            raise OutOfOrderError
+        cut = int(np.searchsorted(keys, keys[-1]))
+        yield _sliced(joined, slice(0, cut))
+        kept = _sliced(joined, slice(cut, None))
+    if kept is not None:
+        yield kept
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    return Batch(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in _DTYPES})
+
+
+def _sliced(batch: Batch, rows: slice) -> Batch:
+    return Batch(**batch.columns(lambda values: values[rows].copy()))  # a copy: the loops sort in place
+
+
+def _measure_part(chunks: Sequence[Divided], part: int, bounds: Bounds, rules: loops.Ints) -> Measured:
+    """Bring one part of all batches together, patient by patient, and measure it.
+
+    Raises
+    ------
+    CollisionError
+        Two patients' text ids share a key.
+    """
+    spans = [(chunk.starts[part], chunk.starts[part + 1]) for chunk in chunks]
+
+    def of_part(name: str) -> Any:
+        arrays = [getattr(chunk, name)[a:b] for chunk, (a, b) in zip(chunks, spans, strict=True)]
+        return np.concatenate(arrays) if arrays else np.empty(0, _DTYPES[name])
+
+    rows = Batch(**{name: of_part(name) for name in _DTYPES})
+    numbers, firsts, agree = loops.patients_of(rows.keys, rows.checks)
+    if not agree:
+        raise CollisionError
+    starts, places = loops.by_patient(numbers, firsts.size)
+    return _measure(Batch(**rows.columns(lambda values: loops.laid_out(values, places))), starts, bounds, rules)
+
+
+def _measure(batch: Batch, starts: loops.Ints, bounds: Bounds, rules: loops.Ints) -> Measured:
+    span = (int(batch.times.min()), int(batch.times.max())) if batch.times.size else None
+    patients, windows, counts, listed, same = loops.measure(
+        starts, batch.times, batch.actors, batch.flags, *bounds, rules
+    )
+    who = starts[patients]
+    return Measured(
+        batch.keys[who], batch.rows[who] if batch.rows.size else batch.rows, windows, counts, listed, same, span
+    )
+
+
+def _days(spans: Sequence[tuple[int, int]], visits: pl.LazyFrame) -> list[pl.Expr]:
     """Give the window of all visits: from the first day to the one after the last, as constant columns."""
-    moments = pl.Series(span or [None, None], dtype=pl.Int64).cast(dtype).dt.replace_time_zone(None)
+    ends = [min(low for low, _ in spans), max(high for _, high in spans)] if spans else [None, None]
+    moments = pl.Series(ends, dtype=pl.Int64).cast(visits.collect_schema()["visit_at"]).dt.replace_time_zone(None)
     first, last = moments.dt.truncate("1d").cast(pl.Datetime("us"))
     after = None if last is None else last + timedelta(days=1)
     kind = pl.Datetime("us")
     return [pl.lit(first, kind).alias("window_start"), pl.lit(after, kind).alias("window_end")]
-
-
-def _measure_part(chunks: Sequence[Divided], part: int, bounds: Bounds, rules: loops.Ints) -> Measured:
-    def of_part(name: str) -> Any:
-        arrays = ((getattr(chunk, name), chunk.starts[part], chunk.starts[part + 1]) for chunk in chunks)
-        slices = [array[a:b] for array, a, b in arrays if array.size]
-        return np.concatenate(slices) if slices else np.empty(0, _DTYPES[name])
-
-    keys, rows, flags = of_part("keys"), of_part("rows"), of_part("flags")
-    numbers, firsts, agree = loops.patients_of(keys, of_part("checks"))
-    if not agree:
-        raise CollisionError
-    starts, places = loops.by_patient(numbers, firsts.size)
-    times, actors = (loops.laid_out(of_part(name), places) for name in ("times", "actors"))
-    flags = loops.laid_out(flags, places) if flags.size else flags
-    patients, windows, counts, listed, same = loops.measure(starts, times, actors, flags, *bounds, rules)
-    who = firsts[patients]
-    return Measured(keys[who], rows[who] if rows.size else rows, windows, counts, listed, same)
 
 
 def _filled() -> pl.Expr:
