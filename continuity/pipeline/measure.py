@@ -10,8 +10,9 @@ from continuity.metrics import Rules, index
 from continuity.metrics.engine.compute import indices_of
 from continuity.metrics.engine.prepare import Sources, prepared
 from continuity.metrics.engine.windows import Window, with_windows
+from continuity.vocabulary import Role, words
 
-ROLES: Final = ("doctor", "nurse")
+ROLES: Final = words(Role)  # all of them: a role that is left out could be found as what the others leave over
 ROW: Final = ("patient_id", "window_start", "window_end")
 
 
@@ -21,7 +22,7 @@ def has_lists(sources: Sources) -> bool:
 
 
 def roles_of(sources: Sources, rules: Rules) -> dict[str, Rules]:
-    """Give the rules for all visits and, where roles are known, for those to doctors and to nurses apart."""
+    """Give the rules for all visits and, where roles are known, for those to each role apart."""
     known = "provider_role" in sources.visits.collect_schema()
     known |= sources.providers is not None and "role" in sources.providers.collect_schema()
     apart = [role for role in ROLES if known and (rules.role is None or role in rules.role)]
@@ -62,6 +63,16 @@ def measure(
     counted = visits.group_by("patient_id", "window_id", "actor").agg(n=pl.len().cast(pl.Int64))
     pairs = with_windows(counted, visits, spans).select(*ROW, "actor", "n")
     return Measured(per_patient, pairs.collect(engine="streaming"), rules.min_visits)
+
+
+def measure_roles(
+    sources: Sources, keys: Sequence[str], rules: Rules, spans: Sequence[Window] | None, *, bounds: bool = False
+) -> dict[str, Measured]:
+    """Measure all visits and, where roles are known, those to each role apart; a role without visits is left out."""
+    found = {
+        role: measure(sources, keys, rule, spans, bounds=bounds) for role, rule in roles_of(sources, rules).items()
+    }
+    return {role: measured for role, measured in found.items() if role == "all" or not measured.per_patient.is_empty()}
 
 
 def unknown_share(sources: Sources, rules: Rules, spans: Sequence[Window] | None) -> float:

@@ -13,7 +13,7 @@ from continuity.errors import QualityError
 from continuity.metrics import Rules
 from continuity.metrics.engine.windows import Window
 from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions
-from continuity.pipeline.measure import measure, roles_of, unknown_share
+from continuity.pipeline.measure import measure_roles, unknown_share
 from continuity.pipeline.publish import publish
 from continuity.privacy import Limits
 from continuity.reports.content import Method, ReportContent
@@ -74,10 +74,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
     progress("compute")
     unknown = unknown_share(sources, rules, job.spans)
     bounds = unknown > BOUNDS_ABOVE and rules.unknown_provider == "drop"
-    measured = {
-        role: measure(sources, REPORT_INDICES, rule, job.spans, bounds=bounds)
-        for role, rule in roles_of(sources, rules).items()
-    }
+    measured = measure_roles(sources, REPORT_INDICES, rules, job.spans, bounds=bounds)
     if measured["all"].per_patient.is_empty():
         refuse_nothing(sources, rules, job.spans, inputs.name)
     progress("protect")

@@ -17,7 +17,7 @@ from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, re
 from continuity.pipeline.measure import measure, roles_of
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
 from continuity.pipeline.report import critical
-from continuity.privacy import Limits, protect
+from continuity.privacy import Limits, ProtectedTable, protect
 from continuity.schema import TABLES
 
 _NO_GROUPS: Final = frozenset(
@@ -69,36 +69,11 @@ def summary(
         raise critical(verdict, inputs, None)
     sources = as_sources(tables)
     progress("compute")
-    by_role = "role" in by
-    groups = [name for name in dict.fromkeys(by) if name != "role"]
-    parts = []
-    for role, rule in roles_of(sources, rules).items():
-        if by_role or role == "all":
-            measured = measure(sources, keys, rule, spans)
-            parts.append(
-                aggregate(measured, groups, _members(sources, groups, measured.per_patient)).with_columns(
-                    role=pl.lit(role)
-                )
-            )
-    if by_role and len(parts) == 1:
-        raise InputError.missing_columns(["provider_role"], sources.visits.collect_schema().names(), "the visits")
-    rows = pl.concat(parts, how="diagonal_relaxed")
+    rows = _rows(sources, keys, by, rules, spans)
     if rows.is_empty():
         refuse_nothing(sources, rules, spans, inputs.name)
-    rows = rows if by_role else rows.drop("role")
     progress("protect")
-    names = [*(["role"] if by_role else []), *groups]
-    cell = (*names, "window_start", "window_end", "index")
-    table = protect(
-        rows,
-        name="summary",
-        keys=cell,
-        margins=[[other for other in cell if other != name] for name in names] or [list(cell)],
-        counts=("n_undefined", "share_perfect"),
-        same_patients=cell[:-1],
-        totals=pl.col("role") == "all" if by_role else None,
-        limits=limits,
-    )
+    table = _protected(rows, list(dict.fromkeys(by)), limits)
     progress("write")
     note = {"parameters": rules.as_parameters(), "note": rules.note, "by": list(by), "versions": versions()}
     files.replace_with(output, lambda path: write_table(table.frame, path, note))
@@ -110,6 +85,37 @@ def summary(
         "parameters": rules.as_parameters(),
         "note": rules.note,
     }
+
+
+def _rows(
+    sources: Sources, keys: Sequence[str], by: Sequence[str], rules: Rules, spans: Sequence[Window] | None
+) -> pl.DataFrame:
+    """Aggregate by the columns; by ``role`` too where it is one of them."""
+    groups = [name for name in dict.fromkeys(by) if name != "role"]
+    roles = roles_of(sources, rules) if "role" in by else {"all": rules}
+    if "role" in by and len(roles) == 1:
+        raise InputError.missing_columns(["provider_role"], sources.visits.collect_schema().names(), "the visits")
+    parts = []
+    for role, rule in roles.items():
+        measured = measure(sources, keys, rule, spans)
+        part = aggregate(measured, groups, _members(sources, groups, measured.per_patient))
+        parts.append(part.with_columns(role=pl.lit(role)))
+    rows = pl.concat(parts, how="diagonal_relaxed")
+    return rows if "role" in by else rows.drop("role")
+
+
+def _protected(rows: pl.DataFrame, by: Sequence[str], limits: Limits) -> ProtectedTable:
+    cell = (*by, "window_start", "window_end", "index")
+    return protect(
+        rows,
+        name="summary",
+        keys=cell,
+        margins=[[other for other in cell if other != name] for name in by],
+        counts=("n_undefined", "share_perfect"),
+        same_patients=cell[:-1],
+        totals=pl.col("role") == "all" if "role" in by else None,
+        limits=limits,
+    )
 
 
 def _refuse_single(by: Sequence[str]) -> None:

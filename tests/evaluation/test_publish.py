@@ -12,7 +12,7 @@ import pytest
 import continuity as ct
 from continuity.metrics import Rules
 from continuity.metrics.engine.prepare import Sources
-from continuity.pipeline.measure import measure, roles_of
+from continuity.pipeline.measure import measure_roles
 from continuity.pipeline.publish import Published, publish
 from continuity.privacy import Limits
 from continuity.synthetic import Setting, Synthetic, expected_coc, generate
@@ -42,7 +42,7 @@ def data() -> Synthetic:
 def report() -> Published:
     tables = data()
     sources = Sources(tables.visits.lazy(), tables.patients.lazy(), tables.providers.lazy())
-    measured = {role: measure(sources, ["coc", "upc"], rule, None) for role, rule in roles_of(sources, RULES).items()}
+    measured = measure_roles(sources, ["coc", "upc"], RULES, None)
     return publish(sources, measured, RULES, None)
 
 
@@ -165,7 +165,7 @@ def test_rows_in_another_order_publish_the_same_tables() -> None:
         tables.patients.reverse().lazy(),
         tables.providers.reverse().lazy(),
     )
-    measured = {role: measure(turned, ["coc", "upc"], rule, None) for role, rule in roles_of(turned, RULES).items()}
+    measured = measure_roles(turned, ["coc", "upc"], RULES, None)
     again = publish(turned, measured, RULES, None).tables
     for name, table in report().tables.items():
         assert again[name].frame.equals(table.frame), name

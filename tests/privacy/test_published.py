@@ -9,7 +9,7 @@ import pytest
 
 from continuity.metrics import Rules
 from continuity.metrics.engine.prepare import Sources
-from continuity.pipeline.measure import measure, roles_of
+from continuity.pipeline.measure import measure_roles
 from continuity.pipeline.publish import Published, publish
 from continuity.privacy import Limits, ProtectedTable
 from continuity.synthetic import Setting, generate
@@ -32,7 +32,7 @@ def published(setting: Setting, indices: Sequence[str] = ("coc",), limits: Limit
     tables = generate(setting)
     sources = Sources(tables.visits.lazy(), tables.patients.lazy(), tables.providers.lazy())
     rules = Rules(same_day="patient_provider_day")
-    measured = {role: measure(sources, indices, rule, None) for role, rule in roles_of(sources, rules).items()}
+    measured = measure_roles(sources, indices, rules, None)
     return publish(sources, measured, rules, None, limits)
 
 
