@@ -12,7 +12,7 @@ import pytest
 import continuity as ct
 from continuity.metrics import Rules
 from continuity.metrics.engine.prepare import Sources
-from continuity.pipeline.measure import measure_roles
+from continuity.pipeline.measure import measure, measure_roles
 from continuity.pipeline.publish import Published, publish
 from continuity.privacy import Limits
 from continuity.synthetic import Setting, Synthetic, expected_coc, generate
