@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from continuity.evaluation import summarise
+    from continuity.evaluation import coc_variance, summarise
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
     from continuity.privacy import Limits, ProtectedTable, protect
     from continuity.sources import read_patients, read_providers, read_visits
@@ -21,6 +21,7 @@ _HOME = {
     "Rules": "metrics",
     "attrition": "metrics",
     "catalogue": "metrics",
+    "coc_variance": "evaluation",
     "compute": "metrics",
     "index": "metrics",
     "protect": "privacy",
@@ -38,6 +39,7 @@ __all__ = [
     "__version__",
     "attrition",
     "catalogue",
+    "coc_variance",
     "compute",
     "index",
     "protect",
