@@ -3,7 +3,8 @@
 Arrays in, arrays out. Ids are 64-bit keys, providers 32-bit codes (0: unknown), times 64-bit integers of any unit.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -20,8 +21,19 @@ Ints = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 Codes = NDArray[np.uint32]
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
-@njit(cache=True, nogil=True, inline="always")
+
+def compiled(function: Function) -> Function:
+    """Compile a loop at its first call; keep the machine code for the next run where a folder can be written."""
+    try:
+        fast = njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # neither the package's folder nor the user's can hold a cache
+        fast = njit(nogil=True)(function)
+    return cast("Function", fast)
+
+
+@compiled
 def mixed(key: Any) -> Any:
     """Spread a key over all 64 bits (the finaliser of MurmurHash3), so that its top bits name a part evenly."""
     key = (key ^ (key >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -29,7 +41,7 @@ def mixed(key: Any) -> Any:
     return key ^ (key >> np.uint64(33))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def part_order(keys: Keys) -> tuple[Ints, NDArray[np.int32]]:
     """Give where each part starts, and for each row its place when the rows are laid out part by part."""
     starts = np.zeros(N_PARTS + 1, np.int64)
@@ -47,7 +59,7 @@ def part_order(keys: Keys) -> tuple[Ints, NDArray[np.int32]]:
     return starts, places
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def laid_out(values: NDArray[Any], places: NDArray[np.int32]) -> NDArray[Any]:
     """Lay values out by their places."""
     out = np.empty_like(values)
@@ -56,7 +68,7 @@ def laid_out(values: NDArray[Any], places: NDArray[np.int32]) -> NDArray[Any]:
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def encode(keys: Keys, known: NDArray[np.bool_], table: Keys, codes: Codes, n_used: int) -> tuple[Codes, int, int]:
     """Give each key a code from 1 on, 0 where it is not known; the table is open addressing, 0 in `codes` is free.
 
@@ -79,7 +91,7 @@ def encode(keys: Keys, known: NDArray[np.bool_], table: Keys, codes: Codes, n_us
     return out, n_used, keys.size
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def slot_of(key: Any, table: Keys, slots: NDArray[np.int32]) -> Any:
     """Give the slot of a key in an open table: its own, or the free one (-1 in `slots`) where it belongs."""
     mask = np.uint64(table.size - 1)
@@ -89,7 +101,7 @@ def slot_of(key: Any, table: Keys, slots: NDArray[np.int32]) -> Any:
     return slot
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def patients_of(keys: Keys, checks: Codes) -> tuple[NDArray[np.int32], Ints, bool]:
     """Give the number of each row's patient, the first row of each patient, and whether all checks agree."""
     table, slots = np.empty(4096, np.uint64), np.full(4096, -1, np.int32)
@@ -112,7 +124,7 @@ def patients_of(keys: Keys, checks: Codes) -> tuple[NDArray[np.int32], Ints, boo
     return numbers, firsts[:n].copy(), agree
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def runs_of(keys: Keys) -> Ints:
     """Give where each run of equal keys starts, and the end."""
     starts = np.empty(keys.size + 1, np.int64)
@@ -125,7 +137,7 @@ def runs_of(keys: Keys) -> Ints:
     return starts[: n + 1].copy()
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def by_patient(numbers: NDArray[np.int32], n_patients: int) -> tuple[Ints, NDArray[np.int32]]:
     """Give where each patient starts, and for each row its place when the rows are laid out patient by patient."""
     starts = np.zeros(n_patients + 1, np.int64)
@@ -141,7 +153,7 @@ def by_patient(numbers: NDArray[np.int32], n_patients: int) -> tuple[Ints, NDArr
     return starts, places
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sort_by_time(times: Ints, actors: Codes, flags: NDArray[np.uint8]) -> None:
     """Put the visits of one patient in order of time, in place."""
     n = times.size
@@ -164,7 +176,7 @@ def sort_by_time(times: Ints, actors: Codes, flags: NDArray[np.uint8]) -> None:
             flags[j + 1] = flag
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def sort_codes(codes: Codes) -> None:
     """Sort codes in place."""
     if codes.size > _SMALL:
@@ -178,7 +190,7 @@ def sort_codes(codes: Codes) -> None:
         codes[j + 1] = code
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count(actors: Codes, seen: Ints, out: Ints) -> None:
     """Fill `out` with the `MEASURES` of one patient's visits; `seen` holds a 0 for every code, before and after."""
     n_known, k, m, squares = 0, 0, 0, 0
@@ -195,7 +207,7 @@ def count(actors: Codes, seen: Ints, out: Ints) -> None:
     out[0], out[1], out[2], out[3], out[4] = n_known, actors.size - n_known, k, m, squares
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_listed(actors: Codes, flags: NDArray[np.uint8], out: Ints) -> None:
     """Fill `out` with the `LISTED_MEASURES`; bit 0 of a flag: made while listed, bit 1: to the listed provider."""
     for i in range(actors.size):
@@ -205,7 +217,7 @@ def count_listed(actors: Codes, flags: NDArray[np.uint8], out: Ints) -> None:
         out[2] += 0 if known else while_listed
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def equal_pairs_inside(actors: Codes, rule: int) -> int:
     """Give the sum over providers of n (n - 1) among visits at one moment; `actors` must be sorted."""
     total, run = 0, 0
@@ -219,7 +231,7 @@ def equal_pairs_inside(actors: Codes, rule: int) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def equal_pairs_between(before: Codes, after: Codes, rule: int) -> int:
     """Give the sum over providers of the product of their visits at two moments; both must be sorted."""
     total, i, j = 0, 0, 0
@@ -239,7 +251,7 @@ def equal_pairs_between(before: Codes, after: Codes, rule: int) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def same_pairs(times: Ints, actors: Codes, rule: int) -> float:
     """Give the expected number of equal successive pairs, over all orders of visits at the same moment.
 
@@ -265,7 +277,7 @@ def same_pairs(times: Ints, actors: Codes, rule: int) -> float:
     return whole + fractions
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def spans_of(times: Ints, window_starts: Ints, window_ends: Ints, window: int) -> tuple[int, int]:
     """Give the rows of one patient, in order of time, that lie in a window; without windows, all of them."""
     if window_starts.size == 0:
@@ -273,7 +285,7 @@ def spans_of(times: Ints, window_starts: Ints, window_ends: Ints, window: int) -
     return np.searchsorted(times, window_starts[window]), np.searchsorted(times, window_ends[window])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def measure(  # noqa: PLR0917 # compiled functions take no keywords
     starts: Ints,
     times: Ints,
