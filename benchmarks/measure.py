@@ -43,16 +43,19 @@ def compare(commands: dict[str, Sequence[str]], runs: int) -> dict[str, list[Run
     return found
 
 
-def table(found: dict[str, list[Run]], peer: str) -> str:
-    """Give medians, and ratios to the peer taken run by run, as a Markdown table."""
-    lines = ["| | median s | peak MiB | time / peer | memory / peer |", "| --- | --- | --- | --- | --- |"]
-    for name, runs in found.items():
-        seconds, memory = (statistics.median(getattr(r, f) for r in runs) for f in ("seconds", "peak_mib"))
-        pairs = list(zip(runs, found[peer], strict=True))
-        times = statistics.median(a.seconds / b.seconds for a, b in pairs)
-        memories = statistics.median(a.peak_mib / b.peak_mib for a, b in pairs)
-        lines.append(f"| {name} | {seconds:.1f} | {memory:,.0f} | {times:.2f} | {memories:.2f} |")
-    return "\n".join(lines)
+def row(name: str, runs: list[Run], peers: list[Run]) -> str:
+    """Give medians, and the medians of ratios to the peer's runs, as a row of a Markdown table."""
+    seconds, memory = (statistics.median(getattr(r, f) for r in runs) for f in ("seconds", "peak_mib"))
+    pairs = list(zip(runs, peers, strict=True))
+    times = statistics.median(a.seconds / b.seconds for a, b in pairs)
+    memories = statistics.median(a.peak_mib / b.peak_mib for a, b in pairs)
+    return f"| {name} | {seconds:.1f} | {memory:,.0f} | {times:.2f} | {memories:.2f} |"
+
+
+def table(rows: list[str]) -> str:
+    """Put a head over rows."""
+    head = ["| | median s | peak MiB | time / peer | memory / peer |", "| --- | --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows])
 
 
 def peer(name: str) -> str:
