@@ -1,8 +1,8 @@
 """Indices of every patient, Parquet to Parquet, whole processes: ours beside DuckDB (and pandas), as ratios.
 
-    python benchmarks/indices.py [--patients 5e6] [--runs 3] [--orders time,patient,random] [--ids integer,string] [--pandas]
+    python benchmarks/indices.py [--patients 5e6] [--runs 3] [--orders time,patient,random] [--ids integer,string]
 
-Each line compares medians of runs taken in turn, ours, theirs, ours, theirs. Values must agree to 1e-12 on every patient.
+Each line compares medians of runs taken in turn, ours, theirs, ours, theirs. Values must agree on every patient.
 """
 
 import argparse
