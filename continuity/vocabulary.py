@@ -12,6 +12,7 @@ UnknownProvider = Literal["drop", "each_distinct", "one_group", "bounds"]
 SameDay = Literal["keep_all", "patient_provider_day", "patient_day"]
 TieOrder = Literal["expectation", "visit_id"]
 OutputFormat = Literal["wide", "long"]
+Grain = Literal["patient", "list", "provider", "unit", "period"]
 
 Language = Literal["fi", "sv", "en"]
 Severity = Literal["critical", "warning"]
