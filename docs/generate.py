@@ -1,6 +1,8 @@
 """Write the generated pages of docs/: the catalogue of indices and the command line. `make docs` runs it."""
 
 import sys
+from fractions import Fraction
+from math import factorial
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -48,7 +50,62 @@ def command_page() -> str:
     return "\n".join(parts)
 
 
-PAGES = {"indices.md": indices_page, "command-line.md": command_page}
+def expected(n_visits: int, n_providers: int = 5) -> dict[str, float]:
+    """Give the exact mean of each index when every visit goes to one of equally likely providers.
+
+    UPC needs the largest count, K and MMCI the number of providers seen: both from the distribution of the counts,
+    built up provider by provider. COC and SECON have the chance of an equal pair, HHI follows from COC.
+    """
+    ways = {(0, 0, 0): Fraction(1)}  # visits placed, largest count, providers seen -> 1 / (product of factorials)
+    for _ in range(n_providers):
+        more: dict[tuple[int, int, int], Fraction] = {}
+        for (placed, largest, seen), weight in ways.items():
+            for n in range(n_visits - placed + 1):
+                key = (placed + n, max(largest, n), seen + (n > 0))
+                more[key] = more.get(key, Fraction(0)) + weight / factorial(n)
+        ways = more
+    scale = Fraction(factorial(n_visits), n_providers**n_visits)
+    chance = {key[1:]: weight * scale for key, weight in ways.items() if key[0] == n_visits}
+    upc = sum(p * Fraction(largest, n_visits) for (largest, _), p in chance.items())
+    seen = sum(p * k for (_, k), p in chance.items())
+    coc = Fraction(1, n_providers)
+    return {
+        "UPC": float(upc),
+        "HHI": float(((n_visits - 1) * coc + 1) / n_visits),
+        "K": float((n_visits - seen) / (n_visits - 1)),
+        "MMCI": float((n_visits - seen + Fraction(1, 10)) / (n_visits - Fraction(9, 10))),
+        "COC, SECON": float(coc),
+    }
+
+
+def which_index_figure() -> str:
+    """Draw how each index moves with the number of visits when behaviour is constant."""
+    import altair as alt
+    import polars as pl
+    import vl_convert
+
+    rows = [{"visits": n, "index": name, "value": x} for n in range(2, 21) for name, x in expected(n).items()]
+    base = alt.Chart(pl.DataFrame(rows), width=520, height=300)
+    x = alt.X(
+        "visits:Q",
+        title="Visits of a patient",
+        scale=alt.Scale(domain=[2, 23]),
+        axis=alt.Axis(values=[2, 5, 10, 15, 20]),
+    )
+    y = alt.Y("value:Q", title="Expected value", scale=alt.Scale(domain=[0, 0.85]))
+    color = alt.Color(
+        "index:N", legend=None, scale=alt.Scale(range=["#0b5a70", "#b4540a", "#5b3a8c", "#2f7d32", "#a3195b"])
+    )
+    lines = base.mark_line(strokeWidth=2.5).encode(x=x, y=y, color=color)
+    # K and MMCI end at the same height: one label serves both.
+    label = alt.expr.if_(alt.datum.index == "MMCI", "MMCI, K", alt.datum.index)
+    ends = base.transform_filter((alt.datum.visits == 20) & (alt.datum.index != "K")).transform_calculate(label=label)
+    names = ends.mark_text(align="left", dx=6, fontWeight="bold").encode(x=x, y=y, color=color, text="label:N")
+    chart = (lines + names).configure(font="sans-serif").configure_view(stroke=None)
+    return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+
+
+PAGES = {"indices.md": indices_page, "command-line.md": command_page, "which-index.svg": which_index_figure}
 
 
 def main() -> None:
