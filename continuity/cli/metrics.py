@@ -26,17 +26,21 @@ def command(output: Path, layout: Any, *, quiet: bool, as_json: bool, **given: A
     """
     from continuity.pipeline.metrics import metrics
 
-    keys = options.indices_of(given, ("upc", "coc", "secon"), with_lists=given["patients"] is not None)
+    every = given["every_index"]
+    keys = options.indices_of(given, ("upc", "coc", "secon"), with_lists=True)
     inputs = options.inputs_of(given)
     rules, spans = options.rules_of(given)
     with talk.progress(quiet=quiet) as progress:
-        said = metrics(inputs, output, keys=keys, rules=rules, spans=spans, layout=layout, progress=progress)
+        said = metrics(
+            inputs, output, keys=keys, every=every, rules=rules, spans=spans, layout=layout, progress=progress
+        )
     lines = [
         f"{said['n_visits']:,} visits of {said['n_patients']:,} patients counted; "
         f"{talk.percent(said['unknown_share'])} of visits have no known provider (rule: {rules.unknown_provider}).",
         f"{said['n_below_min_visits']:,} rows have fewer than {rules.min_visits} visits "
         f"({talk.percent(said['share_visits_below_min_visits'])} of visits) and no value.",
         *[f"mean {key}: {'-' if mean is None else f'{mean:.4f}'}" for key, mean in said["mean"].items()],
+        *[f"left out {key}: {why}" for key, why in said["left_out"].items()],
         *([f"Note: {rules.note}"] if rules.note else []),
         f"Table: {said['output']}",
     ]

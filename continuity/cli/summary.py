@@ -29,7 +29,8 @@ def command(output: Path, by: tuple[str, ...], *, quiet: bool, as_json: bool, **
     """Aggregate indices by group: mean, interval, quantiles; small cells are suppressed."""
     from continuity.pipeline.summary import summary
 
-    keys = options.indices_of(given, ("upc", "coc", "secon"), with_lists=False)
+    bounds = given["unknown_provider"] == "bounds"
+    keys = options.indices_of(given, ("upc", "coc", "secon"), with_lists=False, bounds=bounds)
     if set(keys) == {"upc_assigned"}:
         raise UsageError("upc_assigned comes by itself, as own_visit_share.", next_step="Name another index besides.")
     inputs = options.inputs_of(given)

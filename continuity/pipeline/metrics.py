@@ -1,7 +1,7 @@
 """Indices per patient, from a file of visits to one table."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,8 @@ import polars as pl
 
 from continuity import files
 from continuity.errors import UsageError
-from continuity.metrics import Rules, index
+from continuity.metrics import Index, Rules, index
+from continuity.metrics.engine.allowed import allowed
 from continuity.metrics.engine.compute import indices_of
 from continuity.metrics.engine.windows import Window
 from continuity.pipeline.inputs import (
@@ -32,6 +33,7 @@ def metrics(
     output: Path,
     *,
     keys: Sequence[str],
+    every: bool = False,
     rules: Rules,
     spans: Sequence[Window] | None,
     layout: OutputFormat = "wide",
@@ -41,11 +43,13 @@ def metrics(
 
     A Parquet file carries the parameters and versions in its metadata, under the name ``continuity``.
 
+    With `every`, the indices that the data and the rules do not allow are left out, each with the reason.
+
     Returns
     -------
     dict
-        output, unknown_share, n_rows, n_patients, n_visits, n_below_min_visits, share_visits_below_min_visits, mean (by
-        index), parameters.
+        output, left_out (by index: why), unknown_share, n_rows, n_patients, n_visits, n_below_min_visits,
+        share_visits_below_min_visits, mean (by index), parameters.
 
     Raises
     ------
@@ -56,8 +60,11 @@ def metrics(
     inputs.refuse_output([output])
     progress("read")
     tables = inputs.read()
-    chosen = [index(key) for key in dict.fromkeys(keys)]
+    chosen: Sequence[Index] = [index(key) for key in dict.fromkeys(keys)]
     sources = as_sources(tables)
+    left_out: Mapping[str, str] = {}
+    if every:
+        chosen, left_out = allowed(chosen, sources, rules)
     with readable(tables):
         # Where every row must have been counted, the count itself shows a gap, and no pass over the file is needed.
         counts_every_row = spans is None and rules.keeps_every_row
@@ -71,10 +78,16 @@ def metrics(
         refuse_nothing(sources, rules, spans, inputs.name)
     progress("write")
     said, table = _account(counted, rules), counted.drop(_COUNTED)
-    note = {"parameters": rules.as_parameters(), "note": rules.note, "indices": list(keys), "versions": versions()}
+    note = {
+        "parameters": rules.as_parameters(),
+        "note": rules.note,
+        "indices": [entry.key for entry in chosen],
+        "versions": versions(),
+    }
     files.replace_with(output, lambda path: write_table(table, path, note))
     return {
         "output": str(output),
+        "left_out": left_out,
         **said,
         "parameters": rules.as_parameters(),
         "note": rules.note,

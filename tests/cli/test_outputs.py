@@ -59,10 +59,23 @@ def test_csv_and_parquet_hold_the_same_numbers(cli: "Run", clean: "Data", tmp_pa
 
 def test_all_means_every_index_that_the_data_allow(cli: "Run", clean: "Data", tmp_path: Path) -> None:
     output = tmp_path / "t.parquet"
-    cli("metrics", clean.visits, "--all", "--output", output)
+    said = cli("metrics", clean.visits, "--all", "--output", output, "--json").said
+    assert list(said["left_out"]) == ["upc_assigned"]
     assert read(output).columns == [*HEAD, *(key for key in keys() if key != "upc_assigned"), "undefined_reason"]
     cli("metrics", clean.visits, *clean.beside, "--all", "--output", output)
     assert read(output).columns == [*HEAD, *keys(), "undefined_reason"]
+
+
+def test_all_with_bounds_leaves_out_what_cannot_be_bounded_and_says_so(
+    cli: "Run", clean: "Data", tmp_path: Path
+) -> None:
+    output = tmp_path / "t.parquet"
+    ruled = ("--unknown-provider", "bounds", "--output", output)
+    said = cli("metrics", clean.visits, "--all", *ruled, "--json").said
+    assert set(said["left_out"]) == {"ncgu", "upc_assigned", "upc_standardised"}
+    assert "cannot be bounded" in said["left_out"]["ncgu"]
+    assert "ncgu_low" not in read(output).columns
+    assert cli("metrics", clean.visits, "--index", "ncgu", *ruled).code == 2
 
 
 def test_the_parquet_file_says_how_it_was_made(cli: "Run", clean: "Data", tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import groupby, pairwise, permutations, product
+from math import fsum, log2
 
 ONE = Fraction(1)
 
@@ -72,17 +73,68 @@ def provider_count(seen: Sequence[object]) -> Fraction:
     return Fraction(len(set(seen)))
 
 
-FORMULAS: Mapping[str, Callable[[Sequence[object]], Fraction]] = {
+def majority_of_care(seen: Sequence[object]) -> Fraction:
+    return Fraction(int(upc(seen) > Fraction(1, 2)))
+
+
+def fragmentation(seen: Sequence[object]) -> Fraction:
+    return ONE - coc(seen)
+
+
+def effective_providers(seen: Sequence[object]) -> Fraction:
+    return 1 / hhi(seen)
+
+
+def visit_entropy(seen: Sequence[object]) -> Fraction:
+    """Give the entropy in bits; irrational, so a float stands for it."""
+    shares = [n / len(seen) for n in Counter(seen).values()]
+    return Fraction(fsum(-p * log2(p) for p in shares))
+
+
+def mci(seen: Sequence[object]) -> Fraction:
+    return ONE - len(set(seen)) / (len(seen) + Fraction(1, 10))
+
+
+def partitions(rest: int, largest: int) -> Iterator[tuple[int, ...]]:
+    """Give every way to share visits among providers none of whom has more than `largest`."""
+    if rest == 0:
+        yield ()
+    for first in range(min(rest, largest), 0, -1):
+        for others in partitions(rest - first, first):
+            yield (first, *others)
+
+
+def ncgu(seen: Sequence[object]) -> Fraction | None:
+    """Place COC between the least and the greatest that the visits to the usual provider leave open."""
+    n, m = len(seen), max(Counter(seen).values())
+    squares = [m * m + sum(x * x for x in others) for others in partitions(n - m, m)]
+    low, high = (Fraction(end(squares) - n, n * (n - 1)) for end in (min, max))
+    return None if low == high else (coc(seen) - low) / (high - low)
+
+
+def switches(seen: Sequence[object]) -> Fraction:
+    return Fraction(sum(a != b for a, b in pairwise(seen)))
+
+
+FORMULAS: Mapping[str, Callable[[Sequence[object]], Fraction | None]] = {
     "coc": coc,
+    "effective_providers": effective_providers,
+    "fragmentation": fragmentation,
     "hhi": hhi,
     "k_index": k_index,
+    "majority_of_care": majority_of_care,
+    "mci": mci,
     "mmci": mmci,
+    "ncgu": ncgu,
     "provider_count": provider_count,
     "secon": secon,
+    "switches": switches,
     "upc": upc,
+    "visit_entropy": visit_entropy,
 }
-NEEDS_TWO = ("coc", "k_index", "mmci", "secon")
-IN_ORDER = ("secon",)
+NEEDS_TWO = ("coc", "fragmentation", "k_index", "mci", "mmci", "ncgu", "secon")
+IN_ORDER = ("secon", "switches")
+NO_BOUNDS = ("ncgu",)
 
 
 def orders(moments: Sequence[Sequence[object]]) -> Iterator[list[object]]:
@@ -91,7 +143,7 @@ def orders(moments: Sequence[Sequence[object]]) -> Iterator[list[object]]:
         yield [who for moment in arranged for who in moment]
 
 
-def value(key: str, moments: Sequence[Sequence[object]]) -> Fraction:
+def value(key: str, moments: Sequence[Sequence[object]]) -> Fraction | None:
     """Give the index, or its mean over all orders of visits at the same moment."""
     formula = FORMULAS[key]
     if key not in IN_ORDER:
@@ -182,7 +234,8 @@ def of_patient(moments: Sequence[Sequence[object]], rules: Choices) -> Result:
     result: Result = {}
     for key in FORMULAS:
         why = reason_why_undefined(key, n, rules)
-        result[key] = (None if why else value(key, moments), why)
+        found = None if why else value(key, moments)
+        result[key] = (found, why if why or found is not None else "bounds_coincide")
     return result
 
 
@@ -192,7 +245,7 @@ def bounds_of_patient(moments: Sequence[Sequence[str | None]], rules: Choices) -
     filled = list(fillings(moments))
     found = {}
     for key in FORMULAS:
-        if reason_why_undefined(key, n, rules) is None:
+        if key not in NO_BOUNDS and reason_why_undefined(key, n, rules) is None:
             values = [value(key, filling) for filling in filled]
             found[key] = (min(values), max(values))
     return found

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 import continuity as ct
 
-from .brute_force import Visit
+from .brute_force import FORMULAS, IN_ORDER, NO_BOUNDS, Visit
 
 FIRST = datetime(2025, 3, 28)
-COUNT_INDICES = ("coc", "hhi", "k_index", "mmci", "provider_count", "upc")
-INDICES = (*COUNT_INDICES, "secon")
+INDICES = tuple(FORMULAS)
+COUNT_INDICES = tuple(key for key in INDICES if key not in IN_ORDER)
+BOUNDED = tuple(key for key in INDICES if key not in NO_BOUNDS)
 
 VISITS_SCHEMA = {
     "patient_id": pl.String,

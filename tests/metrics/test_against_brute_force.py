@@ -23,7 +23,7 @@ from .brute_force import (
     rolling,
     with_policy,
 )
-from .drawn import COUNT_INDICES, FIRST, INDICES, close, examples, frame, visits
+from .drawn import BOUNDED, COUNT_INDICES, FIRST, INDICES, close, examples, frame, visits
 
 TEAMS = {"A": "T1", "B": "T1", "C": "T2"}
 POLICIES = st.sampled_from(["drop", "each_distinct", "one_group"])
@@ -86,7 +86,8 @@ def check(
 
 
 def computed(drawn: Sequence[Visit], rules: Choices, *, team: bool = False, **options: Any) -> pl.DataFrame:
-    return ct.compute(frame(drawn, team=team), INDICES, **{**vars(rules), **options})
+    indices = BOUNDED if rules.unknown_provider == "bounds" else INDICES
+    return ct.compute(frame(drawn, team=team), indices, **{**vars(rules), **options})
 
 
 @examples(120)
@@ -161,19 +162,22 @@ def test_bounds_are_the_extremes_over_every_filling_of_the_unknown(
         row, extremes = rows[where], bounds_of_patient(moments, rules)
         n = sum(map(len, moments))
         assert row["n_visits"] == n
-        for key in INDICES:
+        for key in BOUNDED:
             low, high = row[f"{key}_low"], row[f"{key}_high"]
             if key not in extremes:
                 assert (low, high) == (None, None)
                 assert reason_why_undefined(key, n, rules)
                 continue
-            assert close(low, extremes[key][0]), (key, low, extremes[key])
-            # Over ties the upper bound of a sequence index holds for every order; their mean need not attain it.
-            tied = any(len(moment) > 1 for moment in moments)
-            if key in COUNT_INDICES or not tied:
+            # Over ties the bound on the side of more continuity holds for every order of a sequence; their mean need
+            # not attain it.
+            loose = key not in COUNT_INDICES and any(len(moment) > 1 for moment in moments)
+            if not loose or ct.index(key).higher_is_more:
+                assert close(low, extremes[key][0]), (key, low, extremes[key])
+            if not loose or not ct.index(key).higher_is_more:
                 assert close(high, extremes[key][1]), (key, high, extremes[key])
+            assert low <= float(extremes[key][0]) + 1e-12
             assert high >= float(extremes[key][1]) - 1e-12
-            assert high <= 1 + 1e-12 or key == "provider_count"
+            assert high <= 1 + 1e-12 or ct.index(key).range[1] != "1"
         assert extremes.get("provider_count", (0, 99))[0] <= row["n_providers"]
         assert row["n_providers"] <= extremes.get("provider_count", (0, 99))[1]
 

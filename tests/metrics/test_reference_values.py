@@ -15,7 +15,7 @@ import continuity as ct
 from continuity.metrics import keys
 
 from .brute_force import FORMULAS, Visit
-from .drawn import FIRST, INDICES, close, days, frame, many, sequence
+from .drawn import COUNT_INDICES, FIRST, INDICES, close, days, frame, many, sequence
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 VECTORS = SHARED / "reference" / "vectors.json"
@@ -65,7 +65,7 @@ def one_patient(vector: Mapping[str, Any], chosen: list[str], min_visits: int) -
 def test_vector_of_a_patient(vector: Mapping[str, Any]) -> None:
     exact = {**vector["exact"], **vector.get("exact_as_written", {}), **vector.get("float", {})}
     chosen = [key for key in keys() if key in exact]
-    assert set(chosen) >= (set(INDICES) - {"secon"} if "counts" in vector else set(INDICES))
+    assert set(chosen) >= (set(COUNT_INDICES) if "counts" in vector else set(INDICES))
     for key, (value, reason) in one_patient(vector, chosen, 1).items():
         assert close(value, None if exact[key] is None else Fraction(exact[key])), key
         assert reason == vector.get("undefined", {}).get(key), key

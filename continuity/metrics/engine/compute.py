@@ -9,6 +9,8 @@ from continuity import edge
 from continuity.errors import UsageError
 from continuity.metrics.engine import prepare, symbols
 from continuity.metrics.engine import windows as w
+from continuity.metrics.engine.allowed import refuse
+from continuity.metrics.engine.further import resolve_further
 from continuity.metrics.engine.path import statistics_of
 from continuity.metrics.engine.registry import Index, index
 from continuity.metrics.engine.rules import RuleOptions, Rules
@@ -138,6 +140,7 @@ def indices_of(
     `also` names sufficient statistics that the table shall hold besides, for estimates that weigh by them; `now` says
     that the caller is about to collect.
     """
+    refuse(chosen, sources, rules)
     needs = frozenset(also).union(*(entry.needs for entry in chosen)) - COUNTED
     # Sorted while it is narrow; every step after this keeps the order, and windows are numbered in the order of time.
     order = ["patient_id", "window_id"] if spans is not None and len(spans) > 1 else ["patient_id"]
@@ -145,7 +148,7 @@ def indices_of(
     counted = frozenset(table.collect_schema().names())
     scenarios = SCENARIOS[rules.unknown_provider]
     for scenario in scenarios:
-        table = table.with_columns(**resolve(scenario, counted))
+        table = table.with_columns(**resolve(scenario, counted), **resolve_further(scenario, counted))
         table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
     return _wide(table, chosen, scenarios, also) if output == "wide" else _long(table, chosen, scenarios, also)
 

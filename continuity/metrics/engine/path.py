@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from continuity.metrics.engine.further import FURTHER, PARAMETERS, Job, joined
 from continuity.metrics.engine.incidence import shared_pairs
 from continuity.metrics.engine.prepare import KEYS, Sources, prepared
 from continuity.metrics.engine.rules import Rules
@@ -40,7 +41,9 @@ def statistics_of(
     now : bool
         Whether the fast path may count at once, which is quicker, because the caller is about to collect.
     """
-    counted = _counted(sources, rules, spans, needs - NETWORK, fast=fast, now=now)
+    counted = _counted(sources, rules, spans, needs - NETWORK - FURTHER - PARAMETERS, fast=fast, now=now)
+    if needs & (FURTHER | PARAMETERS):
+        counted = joined(counted, Job(sources, rules, spans), needs)
     if not needs & NETWORK:
         return counted
     shared = shared_pairs(prepared(sources, rules, spans))

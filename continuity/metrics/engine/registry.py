@@ -25,6 +25,7 @@ Law = Literal[
     "merging_providers_never_raises",
     "copies_change_nothing",
     "usual_visit_never_lowers",
+    "mean_0_and_sd_1",
 ]
 
 
@@ -43,6 +44,9 @@ class Index:
         The formula over the sufficient statistics of `continuity.metrics.engine.symbols`.
     undefined : tuple of (polars.Expr, str)
         Conditions under which the mathematics gives no value, each with its reason code; the first that holds counts.
+    bounded : bool
+        Whether the two extremes of concentration bound the index, so that it may be asked for with
+        ``unknown_provider="bounds"``.
     family, perspective : str
     range : tuple of str
         Least and greatest value, as formulas.
@@ -70,6 +74,7 @@ class Index:
     formula: str
     value: pl.Expr
     undefined: tuple[tuple[pl.Expr, Reason], ...] = ()
+    bounded: bool = True
     family: Family
     perspective: Perspective = "patient"
     range: tuple[str, str]

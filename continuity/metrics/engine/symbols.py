@@ -25,3 +25,9 @@ shared_pairs: Final = pl.col("shared_pairs")
 """Sum, over the pairs of known providers seen, of the patients whom the two share."""
 n_provider_pairs: Final = pl.col("n_provider_pairs")
 """Pairs of known providers seen, k (k - 1) / 2."""
+sum_n_log2_n: Final = pl.col("sum_n_log2_n")
+"""Sum over providers of the number of visits times its logarithm to base 2."""
+window: Final = pl.col("window_id")
+"""The window: statistics over all patients of it are taken ``.over(window)``."""
+least_visits: Final = pl.col("min_visits")
+"""The minimum of visits that was asked for."""
