@@ -11,12 +11,13 @@ from continuity.metrics.engine import prepare, symbols
 from continuity.metrics.engine import windows as w
 from continuity.metrics.engine.allowed import refuse
 from continuity.metrics.engine.further import resolve_further
+from continuity.metrics.engine.groups import THRESHOLD, check_grains, groups_of
 from continuity.metrics.engine.path import statistics_of
 from continuity.metrics.engine.registry import Index, index
 from continuity.metrics.engine.rules import RuleOptions, Rules
 from continuity.metrics.engine.statistics import COUNTED, SCENARIOS, Scenario, resolve
 from continuity.schema import conform
-from continuity.vocabulary import OutputFormat, Reason, words
+from continuity.vocabulary import Grain, OutputFormat, Reason, words
 
 _REASONS = pl.Enum(words(Reason))  # a byte a row, where text would be sixteen
 _LEADING = ("patient_id", "window_start", "window_end", "n_visits", "n_providers")
@@ -26,16 +27,18 @@ def compute(
     visits: Any,
     indices: str | Iterable[str],
     *,
+    grain: Grain = "patient",
     window: w.WindowLike | Sequence[w.WindowLike] | None = None,
     every: str | None = None,
     period: str | None = None,
     patients: Any = None,
     providers: Any = None,
     preset: str | None = None,
+    threshold: float = THRESHOLD,
     format: OutputFormat = "wide",  # the word that the command line uses too
     **rules: Unpack[RuleOptions],
 ) -> Any:
-    """Give continuity indices, one row per patient and window.
+    """Give continuity indices, one row per patient and window, or per group and window.
 
     Parameters
     ----------
@@ -43,18 +46,24 @@ def compute(
         Canonical visits: patient_id, visit_at, provider_id and what the rules need. Polars (lazy or eager), pandas,
         pyarrow or a DuckDB relation.
     indices : str or iterable of str
-        Keys of `continuity.catalogue`, such as ``["upc", "coc", "secon"]``.
+        Keys of `continuity.catalogue`, such as ``["upc", "coc", "secon"]``; for groups also ``"mean_<key>"`` and
+        ``"visit_weighted_<key>"`` of any index of patients.
+    grain : {"patient", "list", "provider", "unit", "period"}
+        Of whom a row speaks: a patient, the patients listed with a provider, a provider, the patients of a unit, or
+        all patients of the window. Rows about providers are personal data of employees.
     window : tuple of two moments, or a sequence of such tuples, optional
         Half-open windows in local time; ``("2025-01-01", "2026-01-01")`` is the year 2025. Without one, the window
         is the days from the first to the last visit that the filters keep.
     every, period : str, optional
         Rolling windows inside `window`, as Polars durations: ``every="1mo", period="12mo"``.
     patients : frame, optional
-        Canonical patients; needed by indices about the listed provider.
+        Canonical patients; needed by indices about the listed provider and by ``grain="list"``.
     providers : frame, optional
         Canonical providers; needed when the visits do not hold the role, team or unit that a rule asks for.
     preset : str, optional
         A named bundle of rules; rules given here override it.
+    threshold : float
+        From which value on a patient counts in ``coc_at_least``.
     format : {"wide", "long"}
         One column per index, or one row per index with its own reason.
     **rules
@@ -69,6 +78,11 @@ def compute(
         where undefined; with ``unknown_provider="bounds"`` ``<key>_low`` and ``<key>_high``), undefined_reason where
         every index of the row is null. Long: one row per index with index, value (or value_low, value_high) and
         undefined_reason. Patients without any visit in the window have no row.
+
+        For groups: listed_provider_id, provider_id or unit_id (none for a period), window_start, window_end, then
+        n_patients (who count), n_undefined (who do not) and n_visits (of those who count), in Int64; wide, these are
+        of the index that counts most. A unit without a name holds the patients of no known unit. Every window of a
+        period and every list that has begun has a row.
 
     Raises
     ------
@@ -112,12 +126,15 @@ def compute(
     if format not in words(OutputFormat):
         raise UsageError.unknown_choice("format", format, words(OutputFormat))
     asked, spans = Rules.of(preset, **rules), w.windows(window, every, period)
+    check_grains(chosen, grain, asked, threshold)
     lazy, restore = edge.lazily(visits)
     sources = prepare.Sources(
         conform(lazy, "visits", where="visits"),
         _table(patients, "patients"),
         _table(providers, "providers"),
     )
+    if grain != "patient":
+        return restore(groups_of(sources, chosen, asked, spans, grain, output=format, threshold=threshold))
     return restore(indices_of(sources, chosen, asked, spans, format, now=not isinstance(visits, pl.LazyFrame)))
 
 

@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from typing import Final, Literal
@@ -11,10 +11,11 @@ from typing import Final, Literal
 import polars as pl
 
 from continuity.errors import UsageError
-from continuity.vocabulary import Language, Reason
+from continuity.metrics.engine import symbols
+from continuity.vocabulary import Grain, Language, Reason
 
 Family = Literal["density", "concentration", "sequence", "network"]
-Perspective = Literal["patient"]
+Perspective = Literal["patient", "provider"]
 Law = Literal[
     "relabelling",
     "within_range",
@@ -27,6 +28,30 @@ Law = Literal[
     "usual_visit_never_lowers",
     "mean_0_and_sd_1",
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sums:
+    """How an index of a group divides sums: over the patients who count, `Index.value` above the line, `below` below.
+
+    Parameters
+    ----------
+    below : polars.Expr
+        What is summed below the line, over the sufficient statistics of a patient.
+    of : {"patients", "provider_visits", "follow_ups"}
+        Whose statistics they are: a patient's in a window; a patient's with one provider, for indices that look from
+        the provider; or a patient's visits that another visit preceded.
+    min_visits_apply : bool
+        Whether patients with fewer visits than the rule `min_visits` are left out.
+    empty, without_rows : str
+        The reason when nobody counts, and when the group has no visits at all.
+    """
+
+    below: pl.Expr
+    of: Literal["patients", "provider_visits", "follow_ups"] = "patients"
+    min_visits_apply: bool = True
+    empty: Reason = "no_eligible_patients"
+    without_rows: Reason = "no_eligible_patients"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +91,10 @@ class Index:
         Laws that the index claims; the tests check each claim.
     examples : mapping of str to Fraction or None
         Worked examples: a sequence of providers such as ``"AAB"``, and the exact value.
+    grains : tuple of str
+        Of whom the index speaks: ``patient``, or the groups ``list``, ``provider``, ``unit``, ``period``.
+    sums : Sums, optional
+        For an index of groups: what `value` is divided by. `undefined` then says which patients do not count.
     """
 
     key: str
@@ -86,12 +115,15 @@ class Index:
     traps: tuple[str, ...] = ()
     laws: tuple[Law, ...]
     examples: Mapping[str, Fraction | None]
+    grains: tuple[Grain, ...] = ("patient",)
+    sums: Sums | None = None
 
     @property
     def needs(self) -> frozenset[str]:
         """The sufficient statistics that the formula uses."""
         conditions = (name for condition, _ in self.undefined for name in condition.meta.root_names())
-        return frozenset((*self.value.meta.root_names(), *conditions))
+        below = () if self.sums is None else self.sums.below.meta.root_names()
+        return frozenset((*self.value.meta.root_names(), *below, *conditions))
 
     @property
     def own_definition(self) -> bool:
@@ -124,15 +156,20 @@ def _load() -> Mapping[str, Index]:
     return dict(sorted(_CATALOGUE.items()))
 
 
-def keys() -> tuple[str, ...]:
-    """Give the keys of all indices, in alphabetical order.
+def keys(grain: Grain | None = "patient") -> tuple[str, ...]:
+    """Give the keys of the indices of a grain, in alphabetical order.
+
+    Parameters
+    ----------
+    grain : {"patient", "list", "provider", "unit", "period"} or None
+        None gives all; the estimators that `estimators` derives are not among them.
 
     Examples
     --------
-    >>> "coc" in keys()
-    True
+    >>> "coc" in keys(), "slicc" in keys(), "slicc" in keys("list")
+    (True, False, True)
     """
-    return tuple(_load())
+    return tuple(key for key, entry in _load().items() if grain is None or grain in entry.grains)
 
 
 def index(key: str) -> Index:
@@ -141,7 +178,7 @@ def index(key: str) -> Index:
     Parameters
     ----------
     key : str
-        Such as ``"coc"``.
+        Such as ``"coc"``; ``"mean_coc"`` and ``"visit_weighted_coc"`` are derived from it.
 
     Returns
     -------
@@ -156,10 +193,60 @@ def index(key: str) -> Index:
     --------
     >>> index("coc").symbol
     'COC'
+    >>> index("mean_coc").grains
+    ('list', 'unit', 'period')
     """
-    if key not in _load():
-        raise UsageError.unknown_choice("index", key, keys())
-    return _load()[key]
+    if key in _load():
+        return _load()[key]
+    for prefix in ESTIMATORS:
+        base = _load().get(key.removeprefix(prefix)) if key.startswith(prefix) else None
+        if base is not None and "patient" in base.grains:
+            return _derived(base, prefix)
+    raise UsageError.unknown_choice("index", key, keys(None))
+
+
+ESTIMATORS: Final[Mapping[str, Mapping[Language, str]]] = {
+    "mean_": {"fi": "potilaiden keskiarvo", "sv": "medelvärde av patienter", "en": "mean of patients"},
+    "visit_weighted_": {
+        "fi": "käynneillä painotettu keskiarvo",
+        "sv": "medelvärde viktat med besök",
+        "en": "visit-weighted mean of patients",
+    },
+}
+"""The estimates of groups that follow from an index of patients: each patient once, or with the weight N."""
+
+_GROUPS_OF_PATIENTS: Final[tuple[Grain, ...]] = ("list", "unit", "period")
+
+
+def estimators(grain: Grain) -> tuple[str, ...]:
+    """Give the keys of the means that indices of patients have at a grain.
+
+    Examples
+    --------
+    >>> "visit_weighted_coc" in estimators("unit"), estimators("provider")
+    (True, ())
+    """
+    if grain not in _GROUPS_OF_PATIENTS:
+        return ()
+    return tuple(prefix + key for prefix in ESTIMATORS for key in keys())
+
+
+def _derived(base: Index, prefix: str) -> Index:
+    """Give the mean of an index over patients: the sum of the values by their number, or of N times both."""
+    once = prefix == "mean_"
+    return replace(
+        base,
+        key=prefix + base.key,
+        label={language: f"{label}, {ESTIMATORS[prefix][language]}" for language, label in base.label.items()},
+        formula=f"Σ {base.symbol} / n" if once else f"Σ N · {base.symbol} / Σ N",
+        value=base.value if once else base.value * symbols.N,
+        status=base.status if base.own_definition or once else "DERIVED",
+        traps=(*base.traps, "Patients without a value are left out, and counted in n_undefined."),
+        laws=(),
+        examples={},
+        grains=_GROUPS_OF_PATIENTS,
+        sums=Sums(below=pl.lit(1, pl.Int64) if once else symbols.N),
+    )
 
 
 def catalogue(language: Language = "en") -> pl.DataFrame:
@@ -173,7 +260,8 @@ def catalogue(language: Language = "en") -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row per index: key, label, symbol, formula, family, range, higher_is_more, min_visits, status, source.
+        One row per index: key, grains, label, symbol, formula, family, range, higher_is_more,
+        min_visits, status, source.
 
     Examples
     --------
@@ -184,6 +272,7 @@ def catalogue(language: Language = "en") -> pl.DataFrame:
         [
             {
                 "key": entry.key,
+                "grains": list(entry.grains),
                 "label": entry.label[language],
                 "symbol": entry.symbol,
                 "formula": entry.formula,

@@ -25,6 +25,14 @@ shared_pairs: Final = pl.col("shared_pairs")
 """Sum, over the pairs of known providers seen, of the patients whom the two share."""
 n_provider_pairs: Final = pl.col("n_provider_pairs")
 """Pairs of known providers seen, k (k - 1) / 2."""
+n_follow_ups: Final = pl.col("n_follow_ups")
+"""Visits that another visit of the patient preceded, in the window or before it."""
+n_same_as_previous: Final = pl.col("n_same_as_previous")
+"""Follow-up visits to the provider of the visit before; an expectation where visits share a moment."""
+holds_list: Final = pl.col("holds_list")
+"""Whether the provider of the visits has a list of patients in the window."""
+threshold: Final = pl.col("threshold")
+"""The threshold that the user named, for shares of patients at or above it."""
 sum_n_log2_n: Final = pl.col("sum_n_log2_n")
 """Sum over providers of the number of visits times its logarithm to base 2."""
 window: Final = pl.col("window_id")
