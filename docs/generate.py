@@ -13,26 +13,36 @@ from continuity.metrics import Index, index, keys
 DOCS = Path(__file__).parent
 _MADE = "<!-- Made by docs/generate.py from the code; `make docs` makes it anew. -->\n"
 
+_DERIVED = (
+    "Every index of patients also has `mean_<key>`, the mean of patients, and `visit_weighted_<key>`, their mean with "
+    "the weight N, for lists, units and periods."
+)
+
 
 def indices_page() -> str:
     """Give the catalogue of indices as Markdown."""
-    rows = [f"| [`{key}`](#{key}) | {index(key).label['en']} | `{index(key).formula}` |" for key in keys()]
-    table = ["| key | index | formula |", "| --- | --- | --- |", *rows]
-    return "\n".join([_MADE, "# Indices", "", *table, "", *[_entry(index(key)) for key in keys()]])
+    rows = [
+        f"| [`{key}`](#{key}) | {index(key).label['en']} | {', '.join(index(key).grains)} | `{index(key).formula}` |"
+        for key in keys(None)
+    ]
+    table = ["| key | index | grains | formula |", "| --- | --- | --- | --- |", *rows]
+    table += ["", _DERIVED]
+    return "\n".join([_MADE, "# Indices", "", *table, "", *[_entry(index(key)) for key in keys(None)]])
 
 
 def _entry(entry: Index) -> str:
     examples = ", ".join(f"{visits} → {'undefined' if x is None else x}" for visits, x in entry.examples.items())
     more = "more" if entry.higher_is_more else "less"
     facts = {
+        "Grains": ", ".join(entry.grains),
         "Formula": f"`{entry.symbol} = {entry.formula}`",
         "Range": f"{entry.range[0]} to {entry.range[1]}; higher means {more} continuity",
         "Minimum": f"{entry.min_visits} {'visit' if entry.min_visits == 1 else 'visits'}",
-        "Undefined": ", ".join(f"`{reason}`" for _, reason in entry.undefined) or "only without visits",
+        "Undefined": ", ".join(f"`{reason}`" for reason in entry.reasons) or "only without visits",
         "In Finnish": entry.label["fi"],
         "In Swedish": entry.label["sv"],
         "Names elsewhere": ", ".join(entry.names) or "none known",
-        "Laws, each tested": ", ".join(law.replace("_", " ") for law in entry.laws),
+        "Laws, each tested": ", ".join(law.replace("_", " ") for law in entry.laws) or "those of groups, see the tests",
         "Worked examples": examples or "see the tests",
         "Source": entry.source + (" **(own definition)**" if entry.own_definition else ""),
     }

@@ -6,6 +6,8 @@ import click
 
 from continuity.cli import options, talk
 
+_DERIVED = "mean_KEY, visit_weighted_KEY  the means of any index of patients [list, unit, period]"
+
 
 @click.command(epilog="Example: continuity indices coc --language fi")
 @click.argument("key", required=False)
@@ -16,8 +18,10 @@ def command(key: str | None, language: Any, *, as_json: bool) -> None:
     from continuity.metrics import index, keys
 
     if key is None:
-        found = {name: index(name).label[language] for name in keys()}
-        talk.say([f"{name:20} {label}" for name, label in found.items()], found, quiet=False, as_json=as_json)
+        found = {name: index(name).label[language] for name in keys(None)}
+        grains = {name: ", ".join(index(name).grains) for name in found}
+        lines = [f"{name:20} {label} [{grains[name]}]" for name, label in found.items()]
+        talk.say([*lines, _DERIVED], found, quiet=False, as_json=as_json)
         return
     entry = index(key)
     said: dict[str, Any] = {
@@ -28,7 +32,8 @@ def command(key: str | None, language: Any, *, as_json: bool) -> None:
         "range": list(entry.range),
         "higher_is_more": entry.higher_is_more,
         "min_visits": entry.min_visits,
-        "undefined": [reason for _, reason in entry.undefined],
+        "undefined": list(entry.reasons),
+        "grains": list(entry.grains),
         "family": entry.family,
         "names": list(entry.names),
         "source": entry.source,
@@ -41,6 +46,7 @@ def command(key: str | None, language: Any, *, as_json: bool) -> None:
         f"{entry.label[language]}",
         f"  formula    {entry.symbol} = {entry.formula}",
         f"  range      {entry.range[0]} to {entry.range[1]}; higher means {more} continuity",
+        f"  grains     {', '.join(entry.grains)}",
         f"  minimum    {entry.min_visits} visit(s) by mathematics",
         f"  source     {entry.source}" + (" (own definition)" if entry.own_definition else ""),
         *[f"  name       {name}" for name in entry.names],

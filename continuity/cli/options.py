@@ -158,6 +158,18 @@ def indices_of(given: Given, default: Sequence[str], *, with_lists: bool, bounds
     return tuple(asked) or tuple(default)
 
 
+def group_indices_of(given: Given, grain: Any, *, with_lists: bool) -> tuple[str, ...]:
+    """Give the keys of the indices of groups asked for, and take their options out of `given`."""
+    from continuity.metrics.engine.registry import estimators, keys
+
+    asked, every = given.pop("indices"), given.pop("every_index")
+    if every:
+        return (*keys(grain), *estimators(grain))
+    means = tuple(f"mean_{key}" for key in ("upc", "coc", "secon"))
+    usual = {"list": ("slicc", *means), "provider": ("own_patient_ratio",) if with_lists else ("coc_at_least",)}
+    return tuple(asked) or usual.get(grain, means)
+
+
 def limits_of(given: Given) -> Any:
     """Give the `Limits` of disclosure control, and take their options out of `given`.
 

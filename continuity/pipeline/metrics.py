@@ -12,6 +12,7 @@ from continuity.errors import UsageError
 from continuity.metrics import Index, Rules, index
 from continuity.metrics.engine.allowed import allowed
 from continuity.metrics.engine.compute import indices_of
+from continuity.metrics.engine.groups import check_grains
 from continuity.metrics.engine.windows import Window
 from continuity.pipeline.inputs import (
     Inputs,
@@ -61,6 +62,7 @@ def metrics(
     progress("read")
     tables = inputs.read()
     chosen: Sequence[Index] = [index(key) for key in dict.fromkeys(keys)]
+    check_grains(chosen, "patient", rules)
     sources = as_sources(tables)
     left_out: Mapping[str, str] = {}
     if every:

@@ -241,7 +241,7 @@ def test_the_demo_is_a_whole_report(cli: "Run", place: Path, files_in: Callable[
 
 
 def test_the_catalogue(cli: "Run") -> None:
-    assert set(cli("indices", "--json").said) == set(keys())
-    for key in keys():
+    assert set(cli("indices", "--json").said) == set(keys(None))
+    for key in keys(None):
         assert cli("indices", key, "--language", "fi", "--json").said["key"] == key
     cli("indices", "cox").is_clear_error(2, "Did you mean 'coc'?")

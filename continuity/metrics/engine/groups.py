@@ -22,7 +22,7 @@ THRESHOLD: Final = 0.7
 _COUNTS: Final = ("n_patients", "n_undefined", "n_visits")
 
 
-def check_grains(chosen: Sequence[Index], grain: Grain, rules: Rules, threshold: float) -> None:
+def check_grains(chosen: Sequence[Index], grain: Grain, rules: Rules, threshold: float = THRESHOLD) -> None:
     """Refuse a grain that does not exist, or that an index or a rule does not have.
 
     Raises

@@ -126,6 +126,13 @@ class Index:
         return frozenset((*self.value.meta.root_names(), *below, *conditions))
 
     @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why a row may have no value, besides too few visits: of a group, when none of its patients counts."""
+        if self.sums is None:
+            return tuple(reason for _, reason in self.undefined)
+        return tuple(dict.fromkeys((self.sums.empty, self.sums.without_rows)))
+
+    @property
     def own_definition(self) -> bool:
         """Whether outputs must say "own definition"."""
         return self.status == "OWN"
