@@ -39,4 +39,5 @@ def test_what_a_grain_does_not_have(cli: "Run", clean: "Data", tmp_path: Path) -
     cli("metrics", clean.visits, "--index", "slicc", *beside).is_clear_error(2, "list, unit, period")
     cli("metrics", clean.visits, "--grain", "list", *beside).is_clear_error(3, "--patients")
     cli("metrics", clean.visits, "--threshold", "0.5", *beside).is_clear_error(2, "--grain")
+    cli("summary", clean.visits, "--by", "unit_id", "--index", "slicc", *beside).is_clear_error(2, "no grain patient")
     assert not (tmp_path / "t.csv").exists()

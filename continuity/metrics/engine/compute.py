@@ -157,6 +157,7 @@ def indices_of(
     `also` names sufficient statistics that the table shall hold besides, for estimates that weigh by them; `now` says
     that the caller is about to collect.
     """
+    check_grains(chosen, "patient", rules)
     refuse(chosen, sources, rules)
     needs = frozenset(also).union(*(entry.needs for entry in chosen)) - COUNTED
     # Sorted while it is narrow; every step after this keeps the order, and windows are numbered in the order of time.
