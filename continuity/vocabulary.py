@@ -14,6 +14,9 @@ TieOrder = Literal["expectation", "visit_id"]
 OutputFormat = Literal["wide", "long"]
 Grain = Literal["patient", "list", "provider", "unit", "period"]
 
+Estimator = Literal["patient_mean", "visit_weighted", "pooled"]
+Interval = Literal["analytic", "bootstrap"]
+
 Language = Literal["fi", "sv", "en"]
 Severity = Literal["critical", "warning"]
 SourceKind = Literal["auto", "table", "synthea"]

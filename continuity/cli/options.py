@@ -143,18 +143,13 @@ def _window(text: str | None) -> tuple[str, str] | None:
     return start, end
 
 
-def indices_of(given: Given, default: Sequence[str], *, with_lists: bool, bounds: bool = False) -> tuple[str, ...]:
-    """Give the keys of the indices asked for, and take their options out of `given`.
-
-    With `bounds`, all indices are those that have bounds.
-    """
-    from continuity.metrics import index, keys
+def indices_of(given: Given, default: Sequence[str], *, with_lists: bool) -> tuple[str, ...]:
+    """Give the keys of the indices asked for, and take their options out of `given`."""
+    from continuity.metrics import keys
 
     asked, every = given.pop("indices"), given.pop("every_index")
     if every:
-        return tuple(
-            key for key in keys() if (with_lists or key != "upc_assigned") and (index(key).bounded or not bounds)
-        )
+        return tuple(key for key in keys() if with_lists or key != "upc_assigned")
     return tuple(asked) or tuple(default)
 
 

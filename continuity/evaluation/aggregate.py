@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -32,7 +32,7 @@ class Measured:
     min_visits: int
 
 
-def aggregate(measured: Measured, by: Sequence[str], members: pl.DataFrame | None = None) -> pl.DataFrame:
+def aggregate(measured: Measured, by: Sequence[str], members: pl.DataFrame | None = None, **how: Any) -> pl.DataFrame:
     """Give one row per group, window and index, ready for disclosure control.
 
     Parameters
@@ -42,6 +42,8 @@ def aggregate(measured: Measured, by: Sequence[str], members: pl.DataFrame | Non
         Columns that name a group, in `members` or in the table of patients' indices.
     members : polars.DataFrame, optional
         patient_id and columns of `by`, one row per patient.
+    how
+        Estimator, interval, replicates and seed of `continuity.summarise`.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def aggregate(measured: Measured, by: Sequence[str], members: pl.DataFrame | Non
     if members is not None:
         rows = rows.join(members, on="patient_id", how="left")
     groups = [*by, *_WINDOW]
-    parts = [summarise(rows.drop("n_listed", "n_while_listed", strict=False), by=by)]
+    parts = [summarise(rows.drop("n_listed", "n_while_listed", strict=False), by=by, **how)]
     if "n_listed" in rows.columns:
         parts.append(own_visit_share(rows, groups))
     table = pl.concat(parts, how="diagonal_relaxed")

@@ -1,15 +1,12 @@
 """Three estimators of a group, each a ratio of sums over patients: sum of w x value / sum of w."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import polars as pl
 
 from continuity.errors import UsageError
-from continuity.vocabulary import words
-
-Estimator = Literal["patient_mean", "visit_weighted", "pooled"]
-Interval = Literal["analytic", "bootstrap"]
+from continuity.vocabulary import Estimator, Interval, words
 
 _N: Final = pl.col("n_visits").cast(pl.Float64)
 _PAIRS: Final[Mapping[str, pl.Expr]] = {"coc": _N * (_N - 1), "secon": _N - 1}

@@ -9,9 +9,10 @@ import polars as pl
 
 from continuity import edge
 from continuity.errors import InputError, UsageError
-from continuity.evaluation.estimators import Estimator, Interval, in_order, ratio, ratio_error, refuse, weight_of
+from continuity.evaluation.estimators import in_order, ratio, ratio_error, refuse, weight_of
 from continuity.metrics import index, keys
 from continuity.metrics.engine.prepare import one_per
+from continuity.vocabulary import Estimator, Interval
 
 CONFIDENCE: Final = 0.95
 _QUANTILES: Final = {"p10": 0.10, "p25": 0.25, "median": 0.50, "p75": 0.75, "p90": 0.90}

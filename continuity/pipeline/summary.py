@@ -1,6 +1,6 @@
 """Protected aggregates of indices by group, as one table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,8 +9,10 @@ import polars as pl
 from continuity import files, quality
 from continuity.errors import InputError, UsageError
 from continuity.evaluation.aggregate import aggregate
+from continuity.evaluation.estimators import refuse
 from continuity.evaluation.groups import members
-from continuity.metrics import Rules
+from continuity.metrics import Rules, index
+from continuity.metrics.engine.allowed import allowed
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
 from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions
@@ -38,16 +40,19 @@ def summary(
     output: Path,
     *,
     keys: Sequence[str],
+    every: bool = False,
     by: Sequence[str],
     rules: Rules,
     spans: Sequence[Window] | None,
     limits: Limits,
+    how: Mapping[str, Any] | None = None,
     progress: Progress = quietly,
 ) -> dict[str, Any]:
     """Aggregate indices by columns, protect the cells and write them.
 
     `by` may name columns of patients or visits, ``role`` (doctors and nurses apart) and ``age_band`` (age in the year
-    in which the window starts).
+    in which the window starts). With `every`, the indices that the data and the rules do not allow are left out, each
+    with the reason. `how` holds estimator, interval, replicates and seed of `continuity.summarise`.
 
     Raises
     ------
@@ -60,6 +65,8 @@ def summary(
     """
     refuse_other_than_tables(output)
     _refuse_single(by)
+    how = dict(how or {})
+    refuse(how.get("estimator", "patient_mean"), how.get("interval", "analytic"), how.get("replicates", 1000), keys)
     inputs.refuse_output([output])
     progress("read")
     tables = inputs.read()
@@ -68,27 +75,38 @@ def summary(
     if not verdict.passed:
         raise critical(verdict, inputs, None)
     sources = as_sources(tables)
+    left_out: Mapping[str, str] = {}
+    if every:
+        entries, left_out = allowed([index(key) for key in keys], sources, rules)
+        keys = [entry.key for entry in entries]
     progress("compute")
-    rows = _rows(sources, keys, by, rules, spans)
+    rows = _rows(sources, keys, by, rules, spans, how=how)
     if rows.is_empty():
         refuse_nothing(sources, rules, spans, inputs.name)
     progress("protect")
     table = _protected(rows, list(dict.fromkeys(by)), limits)
     progress("write")
-    note = {"parameters": rules.as_parameters(), "note": rules.note, "by": list(by), "versions": versions()}
+    note = {"parameters": rules.as_parameters(), "note": rules.note, "by": list(by), **how, "versions": versions()}
     files.replace_with(output, lambda path: write_table(table.frame, path, note))
     return {
         "output": str(output),
+        "left_out": left_out,
         "n_cells": table.frame.height,
         "n_suppressed": table.n_suppressed,
         "smallest_cell": table.smallest_cell,
-        "parameters": rules.as_parameters(),
+        "parameters": rules.as_parameters() | how,
         "note": rules.note,
     }
 
 
 def _rows(
-    sources: Sources, keys: Sequence[str], by: Sequence[str], rules: Rules, spans: Sequence[Window] | None
+    sources: Sources,
+    keys: Sequence[str],
+    by: Sequence[str],
+    rules: Rules,
+    spans: Sequence[Window] | None,
+    *,
+    how: Mapping[str, Any],
 ) -> pl.DataFrame:
     """Aggregate by the columns; by ``role`` too where it is one of them."""
     groups = [name for name in dict.fromkeys(by) if name != "role"]
@@ -98,7 +116,7 @@ def _rows(
     parts = []
     for role, rule in roles.items():
         measured = measure(sources, keys, rule, spans)
-        part = aggregate(measured, groups, _members(sources, groups, measured.per_patient))
+        part = aggregate(measured, groups, _members(sources, groups, measured.per_patient), **how)
         parts.append(part.with_columns(role=pl.lit(role)))
     rows = pl.concat(parts, how="diagonal_relaxed")
     return rows if "role" in by else rows.drop("role")

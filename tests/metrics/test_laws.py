@@ -201,6 +201,21 @@ def test_identities_between_the_indices(seen: list[Visit]) -> None:
         assert (coc == 0) == (k == n)
 
 
+@examples(100)
+@given(visits(per_patient=10, unknown=False))
+def test_identities_of_the_dispersion_family(seen: list[Visit]) -> None:
+    """Effective numbers are ordered as Hill numbers are: of order 2, of order 1, of order 0."""
+    indices = ["coc", "effective_providers", "fragmentation", "hhi", "mci", "secon", "switches", "visit_entropy"]
+    for row in ct.compute(frame(seen), indices, min_visits=2).drop_nulls("coc").iter_rows(named=True):
+        n, k = row["n_visits"], row["n_providers"]
+        assert close(row["fragmentation"] + row["coc"], 1)
+        assert close(row["effective_providers"] * row["hhi"], 1)
+        assert row["effective_providers"] <= 2 ** row["visit_entropy"] + 1e-9
+        assert 2 ** row["visit_entropy"] <= k + 1e-9
+        assert close(row["switches"], (n - 1) * (1 - row["secon"]))
+        assert close(row["mci"], 1 - k / (n + 0.1))
+
+
 @examples(30)
 @given(seen=sequences(2, 6))
 def test_mean_of_secon_over_all_orders_is_coc(seen: str) -> None:

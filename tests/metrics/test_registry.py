@@ -1,6 +1,7 @@
 """The catalogue: every file is an index, every entry is complete, and one new file is all that a new index needs."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -127,13 +128,23 @@ define(
 )
 '''
 
-USE = """
+PLUGIN = """
 import sys
-import polars as pl
-import continuity as ct
+from pathlib import Path
+
 import continuity.metrics
 
-continuity.metrics.__path__.append(sys.argv[1])
+continuity.metrics.__path__.append(str(Path(__file__).parent / "indices"))
+"""
+
+USE = """
+import runpy
+import new_index  # the plug-in
+import polars as pl
+import continuity as ct
+from click.testing import CliRunner
+from continuity.cli.main import app
+
 assert "share_elsewhere" in ct.catalogue()["key"]
 assert ct.index("share_elsewhere").own_definition
 visits = pl.DataFrame({"patient_id": [1, 1, 1], "provider_id": ["A", "A", "B"], "visit_at": [1, 2, 3]})
@@ -143,18 +154,62 @@ assert abs(table["share_elsewhere"].item() - 1 / 3) < 1e-12
 assert ct.compute(visits, "share_elsewhere", format="long")["index"].item() == "share_elsewhere"
 bounds = ct.compute(visits, "share_elsewhere", unknown_provider="bounds", unknown_codes="B")
 assert bounds.select("share_elsewhere_low", "share_elsewhere_high").row(0) == (0.0, 1 / 3)
+
+visits.write_parquet("visits.parquet")
+asked = ["metrics", "visits.parquet", "--index", "share_elsewhere", "--output", "out.parquet", "--quiet"]
+assert CliRunner().invoke(app, asked).exit_code == 0
+assert pl.read_parquet("out.parquet")["share_elsewhere"].item() == table["share_elsewhere"].item()
+for arguments in (["indices"], ["indices", "share_elsewhere"]):
+    assert "Share elsewhere" in CliRunner().invoke(app, arguments).output, arguments
+pages = runpy.run_path("generate.py")["PAGES"]
+assert "## share_elsewhere" in pages["indices.md"]()
 """
 
 
-def test_a_new_index_is_one_new_file(tmp_path: Path) -> None:
-    """The folder of indices is given a second place with one file in it; nothing else knows of the new index."""
-    (tmp_path / "share_elsewhere.py").write_text(NEW_INDEX, encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", USE, str(tmp_path)],
-        env={"PYTHONPATH": str(PROJECT), "PATH": ""},
-        cwd=PROJECT,
+@pytest.fixture
+def plug_in(tmp_path: Path) -> Path:
+    """Give a folder that holds a second place for indices, with one file in it; nothing else knows of the new index."""
+    (tmp_path / "indices").mkdir()
+    (tmp_path / "indices" / "share_elsewhere.py").write_text(NEW_INDEX, encoding="utf-8")
+    (tmp_path / "new_index.py").write_text(PLUGIN, encoding="utf-8")
+    return tmp_path
+
+
+def run_with(plug_in: Path, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python where the module `new_index` puts the plug-in in place."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), str(plug_in)])},
+        cwd=folder,
         capture_output=True,
+        text=True,
         check=False,
     )
-    assert run.returncode == 0, run.stderr.decode()
+
+
+def test_a_new_index_is_one_new_file(plug_in: Path) -> None:
+    """It can be computed, asked for on the command line and read about, in the catalogue and in the docs."""
+    (plug_in / "generate.py").write_bytes((PROJECT / "docs" / "generate.py").read_bytes())
+    run = run_with(plug_in, "-W", "error", "-c", USE, folder=plug_in)
+    assert run.returncode == 0, run.stderr
     assert "share_elsewhere" not in keys()
+
+
+def laws_of(plug_in: Path) -> subprocess.CompletedProcess[str]:
+    """Run the property tests and the worked examples that the new index brings upon itself."""
+    tests = [str(PROJECT / "tests" / "metrics" / name) for name in ("test_laws.py", "test_reference_values.py")]
+    options = ["-q", "-p", "new_index", "-p", "no:cacheprovider", "-k", "share_elsewhere"]
+    return run_with(plug_in, "-m", "pytest", *options, *tests, folder=PROJECT)
+
+
+def test_a_new_index_is_held_to_the_laws_it_claims(plug_in: Path) -> None:
+    kept = laws_of(plug_in)
+    assert kept.returncode == 0, kept.stdout
+    n_passed = int(kept.stdout.rsplit(" passed", 1)[0].split()[-1])
+    assert n_passed >= 3, kept.stdout  # two laws and the worked example
+
+    file = plug_in / "indices" / "share_elsewhere.py"
+    file.write_text(NEW_INDEX.replace('"within_range")', '"within_range", "one_provider_gives_1")'), encoding="utf-8")
+    broken = laws_of(plug_in)
+    assert broken.returncode == 1, broken.stdout
+    assert "test_one_provider" in broken.stdout
