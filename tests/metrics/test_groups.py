@@ -331,3 +331,25 @@ def test_what_cannot_be_asked_for(key: str, options: dict[str, Any], said: str) 
 def test_what_the_tables_must_hold(key: str, grain: Any) -> None:
     with pytest.raises(InputError, match=r"Needed: .*column"):
         ct.compute(frame(days("AAB")).lazy(), key, grain=grain)
+
+
+@examples(60)
+@given(
+    seen=visits(per_patient=7, unknown=False),
+    where=st.dictionaries(st.sampled_from("pqr"), st.sampled_from(["U", "V"])),
+)
+def test_grains_and_summarise_are_two_ways_to_one_number(seen: list[Visit], where: dict[str, str]) -> None:
+    """The engine sums integers over patients; `summarise` averages the values of patients."""
+    people = sorted({v.patient for v in seen})
+    patients = pl.DataFrame(
+        {"patient_id": people, "unit_id": [where.get(p) for p in people]}, {"patient_id": str, "unit_id": str}
+    )
+    names = {"patient_mean": "mean", "visit_weighted": "visit_weighted", "pooled": "pooled"}
+    asked = [f"{prefix}_{key}" for prefix in names.values() for key in ("coc", "secon")]
+    groups = ct.compute(frame(seen), asked, grain="unit", patients=patients, min_visits=2)
+    per_patient = ct.compute(frame(seen), ["coc", "secon"], min_visits=2)
+    for estimator, prefix in names.items():
+        table = ct.summarise(per_patient, "unit_id", patients=patients, estimator=estimator)
+        for unit, key, estimate in table.select("unit_id", "index", "estimate").iter_rows():
+            found = groups.filter(pl.col("unit_id").eq_missing(pl.lit(unit, pl.String)))[f"{prefix}_{key}"]
+            assert close(found.item(), estimate)
