@@ -19,7 +19,7 @@ Interval = Literal["analytic", "bootstrap"]
 
 Language = Literal["fi", "sv", "en"]
 Severity = Literal["critical", "warning"]
-SourceKind = Literal["auto", "table", "synthea"]
+SourceKind = Literal["auto", "table", "avohilmo", "omop", "fhir", "synthea", "database"]
 
 Reason = Literal[
     "no_visits",

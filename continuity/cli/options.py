@@ -33,6 +33,12 @@ suites = click.option(
     "--suites", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of your own expectations."
 )
 
+CODES: Final = ("services", "contacts")
+"""Choices of a source that are lists of codes; each is a field of `ReadOptions` of the same name."""
+by_source = _group(  # one line a choice, named after the source that knows it
+    click.option("--services", metavar="CODE,...", help="Avohilmo: service types kept, or 'all'. [default: T11]"),
+    click.option("--contacts", metavar="CODE,...", help="Avohilmo: contact codes kept, or 'all'. [default: R10]"),
+)
 reading = _group(
     click.option("--patients", metavar="FILE", help="Patients: listed provider, unit, birth year, ..."),
     click.option("--providers", metavar="FILE", help="Providers: role, team, unit, ..."),
@@ -42,6 +48,7 @@ reading = _group(
     click.option("--encoding", metavar="NAME", help="Encoding of a CSV file; detected where not given."),
     click.option("--date-format", metavar="FORM", help="Form of the dates of a CSV file, such as '%d.%m.%Y %H:%M'."),
     click.option("--time-zone", default=v.DEFAULT_TIME_ZONE, show_default=True, help="Zone of local times."),
+    by_source,
 )
 
 FILTERS: Final = {"role": "role", "mode": "contact_mode", "urgency": "urgency", "care_type": "care_type"}
@@ -105,6 +112,7 @@ def inputs_of(given: Given) -> Any:
         encoding=given.pop("encoding"),
         date_format=given.pop("date_format"),
         time_zone=given.pop("time_zone"),
+        **{name: split(given.pop(name)) for name in CODES},
     )
     return Inputs(given.pop("visits"), given.pop("patients"), given.pop("providers"), given.pop("source"), options)
 

@@ -31,7 +31,7 @@ def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> di
         files.replace_with(directory / f"{name}.parquet", frame.write_parquet)
     rows = {name: frame.height for name, frame in frames.items()}
     account = {
-        "source": inputs.kind,
+        "source": inputs.found_kind(),
         "input": inputs.name,
         "input_fingerprint": inputs.fingerprint(),
         "time_zone": inputs.options.time_zone,

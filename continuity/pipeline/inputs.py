@@ -35,7 +35,7 @@ class Inputs:
     ----------
     visits : path, glob or folder
     patients, providers : path, optional
-    kind : {"auto", "table", "synthea"}
+    kind : {"auto", "table", "avohilmo", "omop", "fhir", "synthea", "database"}
     options : ReadOptions
     """
 
@@ -50,8 +50,29 @@ class Inputs:
         """The name of the visits' file or folder, without its path."""
         return Path(self.visits).name
 
-    def read(self) -> Tables:
-        """Open the tables; visits from text files are parsed once and kept, because each step would parse them again.
+    def found_kind(self) -> SourceKind:
+        """Give the kind of the source: the one named, or the one that was recognised."""
+        return sources.kind_of(self.visits, self.kind)
+
+    def files(self) -> list[Path]:
+        """Give every file that is read; none where a server is asked.
+
+        Raises
+        ------
+        InputError
+            There is no such file.
+        """
+        locate = sources.KINDS[self.found_kind()].locate
+        given = [path for path in (self.visits, self.patients, self.providers) if path is not None]
+        return list(dict.fromkeys(file for path in given for file in locate(path)))
+
+    def read(self, *, keep: bool = True) -> Tables:
+        """Open the tables.
+
+        Parameters
+        ----------
+        keep : bool
+            Parse visits that are not in a binary form once and keep them, because each step would parse them again.
 
         Raises
         ------
@@ -61,7 +82,7 @@ class Inputs:
         found = sources.read(
             self.visits, patients=self.patients, providers=self.providers, kind=self.kind, options=self.options
         )
-        if all(path.suffix.lower() in files.TEXT for path in files.find(self.visits)):
+        if keep and not any(path.suffix.lower() in files.BINARY for path in self.files()):
             return found.with_tables(visits=found.visits.collect(engine="streaming").lazy())
         return found
 
@@ -72,8 +93,7 @@ class Inputs:
         ------
         UsageError
         """
-        given = [path for path in (self.visits, self.patients, self.providers) if path is not None]
-        read = {path.resolve() for source in given for path in files.find(source)}
+        read = {path.resolve() for path in self.files()}
         for output in outputs:
             nearest = next(folder for folder in output.absolute().parents if folder.exists())
             if output.is_dir() or not nearest.is_dir():
@@ -86,9 +106,9 @@ class Inputs:
                 )
 
     def fingerprint(self) -> str:
-        """Give the SHA-256 of the visit files, in the order of their names."""
+        """Give the SHA-256 of the files of the visits, in the order of their names."""
         digest = hashlib.sha256()
-        for path in files.find(self.visits):
+        for path in sources.KINDS[self.found_kind()].locate(self.visits):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()

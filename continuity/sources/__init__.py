@@ -2,17 +2,49 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from continuity.errors import UsageError
 from continuity.schema import TableName
 from continuity.sources import synthea, tables
-from continuity.sources.base import Count, ReadOptions, Tables
-from continuity.vocabulary import DEFAULT_TIME_ZONE, SourceKind, words
+from continuity.sources.base import Count, ReadOptions, Source, Tables
+from continuity.vocabulary import DEFAULT_TIME_ZONE, SourceKind
 
-__all__ = ["Count", "ReadOptions", "Tables", "read", "read_patients", "read_providers", "read_visits"]
+__all__ = [
+    "KINDS",
+    "Count",
+    "ReadOptions",
+    "Source",
+    "Tables",
+    "kind_of",
+    "read",
+    "read_patients",
+    "read_providers",
+    "read_visits",
+]
+
+KINDS: Final[Mapping[SourceKind, Source]] = {
+    "synthea": synthea,
+    "table": tables,
+}
+"""The module of each kind, in the order in which `auto` asks them; a table is what nothing else is."""
+
+
+def kind_of(path: str | Path, kind: SourceKind = "auto") -> SourceKind:
+    """Give the kind of a source: the one named, or with `auto` the first that recognises the path.
+
+    Raises
+    ------
+    UsageError
+        There is no such kind.
+    """
+    if kind == "auto":
+        return next(name for name, module in KINDS.items() if module.recognise(path))
+    if kind not in KINDS:
+        raise UsageError.unknown_choice("source", kind, ("auto", *KINDS))
+    return kind
 
 
 def read(
@@ -30,7 +62,7 @@ def read(
     visits : path, glob or folder
     patients, providers : path, optional
         Files of their own; they take the place of what lies beside the visits.
-    kind : {"auto", "table", "synthea"}
+    kind : {"auto", "table", "avohilmo", "omop", "fhir", "synthea", "database"}
     options : ReadOptions, optional
 
     Returns
@@ -44,14 +76,12 @@ def read(
     InputError
         Something cannot be read.
     """
-    if kind not in words(SourceKind):
-        raise UsageError.unknown_choice("source", kind, words(SourceKind))
     options = options or ReadOptions()
-    is_synthea = kind == "synthea" or (kind == "auto" and synthea.recognise(visits))
-    read_one = synthea.read_table if is_synthea else tables.read
-    found = synthea.read(visits, options) if is_synthea else tables.read_all(visits, options)
+    module = KINDS[kind_of(visits, kind)]
+    found = module.read(visits, options)
     given: dict[TableName, str | Path | None] = {"patients": patients, "providers": providers}
-    return found.with_tables(**{n: read_one(path, n, options) for n, path in given.items() if path is not None})
+    beside = {name: module.read_table(path, name, options) for name, path in given.items() if path is not None}
+    return found.with_tables(**beside)
 
 
 def read_visits(
@@ -72,7 +102,7 @@ def read_visits(
         CSV, Parquet or Arrow files; or a Polars, pandas or pyarrow frame.
     columns : mapping of str to str, optional
         Canonical name to the name in the source: ``{"patient_id": "asiakas"}``.
-    kind : {"auto", "table", "synthea"}
+    kind : {"auto", "table", "avohilmo", "omop", "fhir", "synthea", "database"}
     separator, encoding, date_format : str, optional
         Of CSV files; detected where not given.
     time_zone : str
@@ -97,7 +127,7 @@ def read_visits(
     options = ReadOptions(columns or {}, separator, encoding, date_format, time_zone)
     if isinstance(source, str | Path):
         return read(source, kind=kind, options=options).visits
-    return tables.read(source, "visits", options)
+    return tables.read_table(source, "visits", options)
 
 
 def read_patients(source: Any, *, columns: Mapping[str, str] | None = None, **options: Any) -> pl.LazyFrame:
@@ -118,7 +148,7 @@ def read_patients(source: Any, *, columns: Mapping[str, str] | None = None, **op
     >>> read_patients(pl.DataFrame({"patient_id": [1], "birth_year": ["1950"]})).collect()["birth_year"].item()
     1950
     """
-    return tables.read(source, "patients", ReadOptions(columns or {}, **options))
+    return tables.read_table(source, "patients", ReadOptions(columns or {}, **options))
 
 
 def read_providers(source: Any, *, columns: Mapping[str, str] | None = None, **options: Any) -> pl.LazyFrame:
@@ -139,4 +169,4 @@ def read_providers(source: Any, *, columns: Mapping[str, str] | None = None, **o
     >>> read_providers(pl.DataFrame({"provider_id": ["A"], "fte": ["0,8"]})).collect()["fte"].item()
     0.8
     """
-    return tables.read(source, "providers", ReadOptions(columns or {}, **options))
+    return tables.read_table(source, "providers", ReadOptions(columns or {}, **options))

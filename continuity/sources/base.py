@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from pathlib import Path
+from typing import Protocol, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -28,6 +29,9 @@ class ReadOptions:
         Of the dates of a CSV file, such as ``"%d.%m.%Y %H:%M"``.
     time_zone : str
         The zone of local times; times that carry a zone are shown in it.
+    services, contacts : tuple of str, optional
+        Avohilmo: the service types and contact codes that are visits; ``("all",)`` keeps every one. What is None is as
+        published: T11, and R10.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +39,8 @@ class ReadOptions:
     encoding: str | None = None
     date_format: str | None = None
     time_zone: str = DEFAULT_TIME_ZONE
+    services: tuple[str, ...] | None = None
+    contacts: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -87,3 +93,23 @@ class Tables:
             "providers": self.providers,
         }
         return {name: table for name, table in tables.items() if table is not None}
+
+
+class Source(Protocol):
+    """What the module of a kind of source offers; `continuity.sources.KINDS` lists the modules."""
+
+    def recognise(self, path: str | Path, /) -> bool:
+        """Tell whether a path looks like this kind; never raises, whatever the path is."""
+        ...
+
+    def locate(self, path: str | Path, /) -> list[Path]:
+        """Give every file that `read` opens, for fingerprints and to notice changes; none where a server is asked."""
+        ...
+
+    def read(self, path: str | Path, options: ReadOptions, /) -> Tables:
+        """Read all tables of the source."""
+        ...
+
+    def read_table(self, path: str | Path, table: TableName, options: ReadOptions, /) -> pl.LazyFrame:
+        """Read one table from a file of its own."""
+        ...

@@ -15,7 +15,8 @@ from continuity.sources.base import ReadOptions
 TEXT: Final = (".csv", ".tsv", ".txt")
 _PARQUET: Final = (".parquet", ".pq")
 _ARROW: Final = (".arrow", ".ipc", ".feather")
-SUFFIXES: Final = (*TEXT, *_PARQUET, *_ARROW)
+BINARY: Final = (*_PARQUET, *_ARROW)
+SUFFIXES: Final = (*TEXT, *BINARY)
 
 
 def find(path: str | Path) -> list[Path]:

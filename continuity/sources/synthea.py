@@ -64,6 +64,14 @@ def recognise(path: str | Path) -> bool:
         return b"ENCOUNTERCLASS" in file.readline().upper()
 
 
+def locate(path: str | Path) -> list[Path]:
+    """Give the files that are read: encounters, and patients and providers where they lie beside them."""
+    place = Path(path)
+    folder, visits = (place, place / _FILES["visits"]) if place.is_dir() else (place.parent, place)
+    beside = [folder / file for name, file in _FILES.items() if name != "visits"]
+    return [*files.find(visits), *(file for file in beside if file.is_file())]
+
+
 def read(path: str | Path, options: ReadOptions) -> Tables:
     """Read Synthea's encounters, and its patients and providers where they lie beside them.
 

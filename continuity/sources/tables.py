@@ -14,12 +14,28 @@ from continuity.sources.base import ReadOptions, Tables
 from continuity.sources.text import typed
 
 
-def read(source: str | Path | Any, table: TableName, options: ReadOptions) -> pl.LazyFrame:
+def recognise(_path: str | Path) -> bool:
+    """Tell that anything may be a table: `auto` asks this source last."""
+    return True
+
+
+def locate(path: str | Path) -> list[Path]:
+    """Give the files that are read: those of the visits.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    """
+    return files.find(path)
+
+
+def read_table(path: str | Path | Any, table: TableName, options: ReadOptions) -> pl.LazyFrame:
     """Read one canonical table.
 
     Parameters
     ----------
-    source : path, glob, folder or frame
+    path : path, glob, folder or frame
     table : {"visits", "patients", "providers"}
     options : ReadOptions
 
@@ -33,13 +49,13 @@ def read(source: str | Path | Any, table: TableName, options: ReadOptions) -> pl
     InputError
         The input cannot be read, lacks a required column, holds no rows or a text that is no date or number.
     """
-    if isinstance(source, str | Path):
-        paths = files.find(source)
+    if isinstance(path, str | Path):
+        paths = files.find(path)
         frame, where = files.scan(paths, options), paths[0].name if len(paths) == 1 else f"{len(paths)} files"
     else:
         ids = [name for name, column in TABLES[table].items() if column.kind == "id"]
         mapped = [options.columns[name] for name in ids if name in options.columns]
-        frame, where = edge.lazily(source, mapped)[0], f"the {table} frame"
+        frame, where = edge.lazily(path, mapped)[0], f"the {table} frame"
     found = frame.collect_schema().names()
     frame = renamed(frame, table, options.columns, where)
     names = frame.collect_schema().names()
@@ -54,20 +70,20 @@ def read(source: str | Path | Any, table: TableName, options: ReadOptions) -> pl
     return conform(frame, table, where=where)
 
 
-def read_all(visits: str | Path, options: ReadOptions) -> Tables:
+def read(path: str | Path, options: ReadOptions) -> Tables:
     """Read visits; of a folder that holds `visits` and perhaps `patients` and `providers`, all of these.
 
     Raises
     ------
     InputError
-        As `read`.
+        As `read_table`.
     """
-    named = {path.stem.lower(): path for path in files.find(visits)} if Path(visits).is_dir() else {}
+    named = {file.stem.lower(): file for file in files.find(path)} if Path(path).is_dir() else {}
     if "visits" not in named:
-        return Tables(read(visits, "visits", options))
-    found = Tables(read(named["visits"], "visits", options))
+        return Tables(read_table(path, "visits", options))
+    found = Tables(read_table(named["visits"], "visits", options))
     others: tuple[TableName, ...] = ("patients", "providers")
-    return found.with_tables(**{name: read(named[name], name, options) for name in others if name in named})
+    return found.with_tables(**{name: read_table(named[name], name, options) for name in others if name in named})
 
 
 def renamed(frame: pl.LazyFrame, table: TableName, columns: Mapping[str, str], where: str) -> pl.LazyFrame:
