@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from continuity.assignment import attribute
     from continuity.evaluation import coc_variance, summarise
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
     from continuity.privacy import Limits, ProtectedTable, protect
@@ -19,6 +20,7 @@ _HOME = {
     "Limits": "privacy",
     "ProtectedTable": "privacy",
     "Rules": "metrics",
+    "attribute": "assignment",
     "attrition": "metrics",
     "catalogue": "metrics",
     "coc_variance": "evaluation",
@@ -37,6 +39,7 @@ __all__ = [
     "ProtectedTable",
     "Rules",
     "__version__",
+    "attribute",
     "attrition",
     "catalogue",
     "coc_variance",
