@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -51,13 +51,31 @@ class ReadOptions:
             ) from None
 
 
+CountKind = Literal["rows_in", "filter", "unmapped", "warning", "note"]
+"""Rows read; rows left out, one step; rows whose code has no mapping; rows to look at; what else is to be known."""
+
+
 @dataclass(frozen=True)
 class Count:
-    """Something that a source did to rows, counted: a filter, a code without a mapping."""
+    """Something that a source did to rows, counted.
+
+    Parameters
+    ----------
+    table : {"visits", "patients", "providers"}
+    what : str
+        In words, such as "service type is not T11".
+    n_rows : int
+    kind : {"rows_in", "filter", "unmapped", "warning", "note"}
+        Of every table the rows read less those of its filters are the rows given.
+    code : str, optional
+        The code without a mapping: never a value of a patient.
+    """
 
     table: TableName
     what: str
     n_rows: int
+    kind: CountKind = "note"
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +88,10 @@ class Tables:
     patients, providers : polars.LazyFrame or None
         None where the source has none.
     counts : tuple of Count
-        What was dropped or could not be mapped on the way.
+        What was dropped or could not be mapped on the way, as far as it is known without a further reading.
+    tally : polars.LazyFrame or None
+        The same for what is only known when the rows are read: table, what, n_rows, kind, code, one row a count.
+        `convert` collects it together with the tables, in one pass.
     care_types : tuple of str or None
         The care types that are primary care in this source; reports keep to them unless told otherwise.
     """
@@ -79,6 +100,7 @@ class Tables:
     patients: pl.LazyFrame | None = None
     providers: pl.LazyFrame | None = None
     counts: tuple[Count, ...] = ()
+    tally: pl.LazyFrame | None = None
     care_types: tuple[str, ...] | None = None
 
     def with_tables(self, **tables: pl.LazyFrame | None) -> Self:
