@@ -33,11 +33,24 @@ suites = click.option(
     "--suites", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of your own expectations."
 )
 
-CODES: Final = ("services", "contacts")
+CODES: Final = ("services", "contacts", "visit_concepts")
 """Choices of a source that are lists of codes; each is a field of `ReadOptions` of the same name."""
 by_source = _group(  # one line a choice, named after the source that knows it
     click.option("--services", metavar="CODE,...", help="Avohilmo: service types kept, or 'all'. [default: T11]"),
     click.option("--contacts", metavar="CODE,...", help="Avohilmo: contact codes kept, or 'all'. [default: R10]"),
+    click.option(
+        "--visit-concepts",
+        metavar="CODE,...",
+        help="OMOP: visit concepts or source values kept, or 'all': 9202,PRIM_OUT-R10-*. [default: outpatient]",
+    ),
+    click.option("--visit-detail", is_flag=True, help="OMOP: take visits from visit_detail."),
+    click.option(
+        "--max-malformed",
+        type=click.FloatRange(0, 1),
+        default=0.001,
+        show_default=True,
+        help="FHIR: share of lines that may be malformed.",
+    ),
 )
 reading = _group(
     click.option("--patients", metavar="FILE", help="Patients: listed provider, unit, birth year, ..."),
@@ -113,6 +126,8 @@ def inputs_of(given: Given) -> Any:
         date_format=given.pop("date_format"),
         time_zone=given.pop("time_zone"),
         **{name: split(given.pop(name)) for name in CODES},
+        visit_detail=given.pop("visit_detail"),
+        max_malformed=given.pop("max_malformed"),
     )
     return Inputs(given.pop("visits"), given.pop("patients"), given.pop("providers"), given.pop("source"), options)
 

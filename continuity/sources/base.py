@@ -32,6 +32,13 @@ class ReadOptions:
     services, contacts : tuple of str, optional
         Avohilmo: the service types and contact codes that are visits; ``("all",)`` keeps every one. What is None is as
         published: T11, and R10.
+    visit_concepts : tuple of str, optional
+        OMOP: the visits kept, by visit concept id or by source value, whose end may be ``*``; ``("all",)`` keeps every
+        one. What is None is outpatient care; see `continuity.sources.omop`.
+    visit_detail : bool
+        OMOP: take visits from visit_detail instead of visit_occurrence.
+    max_malformed : float
+        FHIR: the share of lines, 0-1, that may be malformed before a file is refused.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -41,6 +48,9 @@ class ReadOptions:
     time_zone: str = DEFAULT_TIME_ZONE
     services: tuple[str, ...] | None = None
     contacts: tuple[str, ...] | None = None
+    visit_concepts: tuple[str, ...] | None = None
+    visit_detail: bool = False
+    max_malformed: float = 0.001
 
     def __post_init__(self) -> None:
         try:

@@ -1,0 +1,58 @@
+"""Leave rows out and say how many for which reason, so that rows read less rows left out are rows kept."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import polars as pl
+
+from continuity.schema import TableName
+from continuity.sources.base import Count
+
+READ: Final = "rows read"
+_REASON: Final = "why it is left out"
+
+
+def keep(frame: pl.LazyFrame, table: TableName, reasons: Iterable[pl.Expr]) -> tuple[pl.LazyFrame, tuple[Count, ...]]:
+    """Split the rows of a table into those kept and those left out, which are counted.
+
+    Parameters
+    ----------
+    frame : polars.LazyFrame
+    table : {"visits", "patients", "providers"}
+    reasons : iterable of polars.Expr
+        Texts; null where the row is kept. A row is counted under its first reason, so that the counts add up.
+
+    Returns
+    -------
+    tuple of (polars.LazyFrame, tuple of Count)
+        The rows without a reason, and the rows read followed by the rows left out, by reason.
+
+    Raises
+    ------
+    InputError
+        Nothing here; the frame itself may.
+
+    Examples
+    --------
+    >>> frame = pl.LazyFrame({"status": ["finished", "planned", "planned"]})
+    >>> reason = pl.when(pl.col("status") != "finished").then(pl.format("status {}: left out", "status"))
+    >>> kept, counts = keep(frame, "visits", [reason])
+    >>> [(count.what, count.n_rows) for count in counts]
+    [('rows read', 3), ('status planned: left out', 2)]
+    """
+    marked = frame.with_columns(pl.coalesce([*reasons, pl.lit(None, pl.String)]).alias(_REASON))
+    found = marked.group_by(_REASON).agg(n=pl.len()).collect(engine="streaming")
+    left_out = found.drop_nulls().sort(_REASON)
+    counts = [Count(table, READ, int(found["n"].sum())), *(Count(table, why, n) for why, n in left_out.iter_rows())]
+    return marked.filter(pl.col(_REASON).is_null()).drop(_REASON), tuple(counts)
+
+
+def by_value(frame: pl.LazyFrame, table: TableName, texts: pl.Expr) -> tuple[Count, ...]:
+    """Count rows by a text that says what could not be mapped; rows where it is null are not counted."""
+    found = frame.select(what=texts).drop_nulls().group_by("what").agg(n=pl.len()).collect(engine="streaming")
+    return tuple(Count(table, what, n) for what, n in found.sort("what").iter_rows())
+
+
+def some(table: TableName, what: str, n_rows: int) -> tuple[Count, ...]:
+    """Give a count, or nothing where there are no such rows."""
+    return (Count(table, what, n_rows),) if n_rows else ()
