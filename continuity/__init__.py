@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from continuity.assignment import attribute
     from continuity.evaluation import coc_variance, summarise
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
-    from continuity.privacy import Limits, ProtectedTable, protect
+    from continuity.privacy import Limits, pseudonymise
+    from continuity.privacy.protect import ProtectedTable, protect
     from continuity.sources import read_patients, read_providers, read_visits
 
 _HOME = {
@@ -27,6 +28,7 @@ _HOME = {
     "compute": "metrics",
     "index": "metrics",
     "protect": "privacy",
+    "pseudonymise": "privacy",
     "read_patients": "sources",
     "read_providers": "sources",
     "read_visits": "sources",
@@ -46,6 +48,7 @@ __all__ = [
     "compute",
     "index",
     "protect",
+    "pseudonymise",
     "read_patients",
     "read_providers",
     "read_visits",

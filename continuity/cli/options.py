@@ -62,6 +62,8 @@ reading = _group(
     click.option("--date-format", metavar="FORM", help="Form of the dates of a CSV file, such as '%d.%m.%Y %H:%M'."),
     click.option("--time-zone", default=v.DEFAULT_TIME_ZONE, show_default=True, help="Zone of local times."),
     by_source,
+    click.option("--pseudonymise", is_flag=True, help="Replace ids of persons by keyed pseudonyms."),
+    click.option("--key-file", metavar="FILE", help="The secret key; or the environment variable CONTINUITY_KEY."),
 )
 
 FILTERS: Final = {"role": "role", "mode": "contact_mode", "urgency": "urgency", "care_type": "care_type"}
@@ -110,7 +112,7 @@ def inputs_of(given: Given) -> Any:
     Raises
     ------
     UsageError
-        ``--columns`` cannot be read.
+        ``--columns`` cannot be read, or pseudonyms have no key.
     """
     from continuity.pipeline import Inputs
     from continuity.sources import ReadOptions
@@ -129,7 +131,19 @@ def inputs_of(given: Given) -> Any:
         visit_detail=given.pop("visit_detail"),
         max_malformed=given.pop("max_malformed"),
     )
-    return Inputs(given.pop("visits"), given.pop("patients"), given.pop("providers"), given.pop("source"), options)
+    key = _key(given)
+    return Inputs(given.pop("visits"), given.pop("patients"), given.pop("providers"), given.pop("source"), options, key)
+
+
+def _key(given: Given) -> Any:
+    from continuity.privacy.keys import Key
+
+    wanted, path = given.pop("pseudonymise"), given.pop("key_file")
+    if path is not None and not wanted:
+        raise UsageError("--key-file is for pseudonyms.", next_step="Say --pseudonymise too.")
+    if not wanted:
+        return None
+    return Key.from_environment() if path is None else Key.from_file(path)
 
 
 def rules_of(given: Given, **defaults: Any) -> tuple[Any, Any]:

@@ -16,6 +16,8 @@ from continuity.metrics import Rules
 from continuity.metrics.engine.attrition import attrition_of
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
+from continuity.privacy import Key, enter
+from continuity.schema import TableName
 from continuity.sources import ReadOptions, Tables, files
 from continuity.vocabulary import SourceKind
 
@@ -37,6 +39,8 @@ class Inputs:
     patients, providers : path, optional
     kind : {"auto", "table", "avohilmo", "omop", "fhir", "synthea", "database"}
     options : ReadOptions
+    key : Key, optional
+        Of the pseudonyms; without one, identity codes are refused.
     """
 
     visits: str | Path
@@ -44,6 +48,7 @@ class Inputs:
     providers: str | Path | None = None
     kind: SourceKind = "auto"
     options: ReadOptions = field(default_factory=ReadOptions)
+    key: Key | None = None
 
     @property
     def name(self) -> str:
@@ -77,14 +82,21 @@ class Inputs:
         Raises
         ------
         InputError
-            Something cannot be read.
+            Something cannot be read, or holds personal identity codes and there is no key.
         """
-        found = sources.read(
-            self.visits, patients=self.patients, providers=self.providers, kind=self.kind, options=self.options
-        )
+        found = self._through_the_door()
         if keep and not any(path.suffix.lower() in files.BINARY for path in self.files()):
             return found.with_tables(visits=found.visits.collect(engine="streaming").lazy())
         return found
+
+    def _through_the_door(self) -> Tables:
+        found = sources.read(
+            self.visits, patients=self.patients, providers=self.providers, kind=self.kind, options=self.options
+        )
+        given: dict[TableName, str | Path | None] = {"patients": self.patients, "providers": self.providers}
+        locate = sources.KINDS[self.found_kind()].locate
+        tables = {path: name for name, place in given.items() if place is not None for path in locate(place)}
+        return enter(found, self.files(), self.options, key=self.key, given=tables)
 
     def refuse_output(self, outputs: Iterable[Path]) -> None:
         """Refuse outputs that cannot be written or would replace what is read, before any work is done.

@@ -1,6 +1,9 @@
-"""Disclosure control: what may leave the house, and the one type that reports accept."""
+"""Privacy: pseudonyms at the door, disclosure control at the way out, and the one type that reports accept."""
 
+from continuity.privacy.door import enter
+from continuity.privacy.keys import Key
 from continuity.privacy.limits import Limits
 from continuity.privacy.protect import ProtectedTable, protect
+from continuity.privacy.pseudonyms import pseudonymise
 
-__all__ = ["Limits", "ProtectedTable", "protect"]
+__all__ = ["Key", "Limits", "ProtectedTable", "enter", "protect", "pseudonymise"]

@@ -1,6 +1,6 @@
 """What every source takes and gives."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -104,6 +104,8 @@ class Tables:
         `convert` collects it together with the tables, in one pass.
     care_types : tuple of str or None
         The care types that are primary care in this source; reports keep to them unless told otherwise.
+    asked : mapping of str to polars.LazyFrame
+        What was asked of a database, every column of it, by name: files can be looked through, a server cannot.
     """
 
     visits: pl.LazyFrame
@@ -112,10 +114,15 @@ class Tables:
     counts: tuple[Count, ...] = ()
     tally: pl.LazyFrame | None = None
     care_types: tuple[str, ...] | None = None
+    asked: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
 
     def with_tables(self, **tables: pl.LazyFrame | None) -> Self:
         """Give the same source with some tables put in."""
         return replace(self, **tables)  # type: ignore[arg-type] # callers name tables only
+
+    def with_counts(self, counts: Iterable[Count]) -> Self:
+        """Give the same source with further counts."""
+        return replace(self, counts=(*self.counts, *counts))
 
     def present(self) -> dict[TableName, pl.LazyFrame]:
         """Give the tables that are there."""
