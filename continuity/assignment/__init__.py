@@ -1,5 +1,28 @@
 """Panels: whose patient everyone is, how much work that is, and what a plan will do."""
 
-from continuity.assignment.attribution import attribute, count_attributed
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["attribute", "count_attributed"]
+from continuity.assignment.attribution import attribute, count_attributed
+from continuity.assignment.workload import expected_workload, panel_sizes
+from continuity.assignment.workload_validation import WorkloadValidation, validate_workload
+
+if TYPE_CHECKING:
+    from continuity.assignment.workload_model import WorkloadModel
+
+__all__ = [
+    "WorkloadModel",
+    "WorkloadValidation",
+    "attribute",
+    "count_attributed",
+    "expected_workload",
+    "panel_sizes",
+    "validate_workload",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "WorkloadModel":  # its base class is scikit-learn's, which loads slowly
+        from continuity.assignment.workload_model import WorkloadModel
+
+        return WorkloadModel
+    raise AttributeError(f"module 'continuity.assignment' has no attribute {name!r}")
