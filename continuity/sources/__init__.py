@@ -8,7 +8,7 @@ import polars as pl
 
 from continuity.errors import UsageError
 from continuity.schema import TableName
-from continuity.sources import omop, synthea, tables
+from continuity.sources import fhir, omop, synthea, tables
 from continuity.sources.base import Count, ReadOptions, Source, Tables
 from continuity.vocabulary import DEFAULT_TIME_ZONE, SourceKind
 
@@ -27,6 +27,7 @@ __all__ = [
 
 KINDS: Final[Mapping[SourceKind, Source]] = {
     "omop": omop,
+    "fhir": fhir,
     "synthea": synthea,
     "table": tables,
 }

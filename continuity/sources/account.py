@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from continuity.schema import TableName
-from continuity.sources.base import Count
+from continuity.sources.base import Count, CountKind
 
 READ: Final = "rows read"
 _REASON: Final = "why it is left out"
@@ -43,16 +43,20 @@ def keep(frame: pl.LazyFrame, table: TableName, reasons: Iterable[pl.Expr]) -> t
     marked = frame.with_columns(pl.coalesce([*reasons, pl.lit(None, pl.String)]).alias(_REASON))
     found = marked.group_by(_REASON).agg(n=pl.len()).collect(engine="streaming")
     left_out = found.drop_nulls().sort(_REASON)
-    counts = [Count(table, READ, int(found["n"].sum())), *(Count(table, why, n) for why, n in left_out.iter_rows())]
+    counts = [
+        Count(table, READ, int(found["n"].sum()), "rows_in"),
+        *(Count(table, why, n, "filter") for why, n in left_out.iter_rows()),
+    ]
     return marked.filter(pl.col(_REASON).is_null()).drop(_REASON), tuple(counts)
 
 
-def by_value(frame: pl.LazyFrame, table: TableName, texts: pl.Expr) -> tuple[Count, ...]:
-    """Count rows by a text that says what could not be mapped; rows where it is null are not counted."""
-    found = frame.select(what=texts).drop_nulls().group_by("what").agg(n=pl.len()).collect(engine="streaming")
-    return tuple(Count(table, what, n) for what, n in found.sort("what").iter_rows())
+def unmapped(frame: pl.LazyFrame, table: TableName, what: str, codes: pl.Expr) -> tuple[Count, ...]:
+    """Count rows by a code that has no mapping; rows where the code is null are not counted."""
+    found = frame.select(code=codes.cast(pl.String)).drop_nulls().group_by("code").agg(n=pl.len())
+    rows = found.collect(engine="streaming").sort("code").iter_rows()
+    return tuple(Count(table, what, n, "unmapped", code) for code, n in rows)
 
 
-def some(table: TableName, what: str, n_rows: int) -> tuple[Count, ...]:
+def some(table: TableName, what: str, n_rows: int, kind: CountKind = "note") -> tuple[Count, ...]:
     """Give a count, or nothing where there are no such rows."""
-    return (Count(table, what, n_rows),) if n_rows else ()
+    return (Count(table, what, n_rows, kind),) if n_rows else ()

@@ -35,9 +35,9 @@ def patients(raw: Frames, options: ReadOptions) -> tuple[pl.LazyFrame, Account]:
     rows, counts = account.keep(rows, "patients", [no_id])
     once = rows.unique()
     n_twice = _height(rows) - _height(once)
-    counts += account.some("patients", "the same row again", n_twice)
-    codes = pl.format("gender concept {}: sex unknown", pl.col("sex"))
-    counts += account.by_value(once, "patients", pl.when(~pl.col("sex").is_in(list(omop_codes.SEXES))).then(codes))
+    counts += account.some("patients", "the same row again", n_twice, "filter")
+    other_sex = pl.when(~pl.col("sex").is_in(list(omop_codes.SEXES))).then(pl.col("sex"))
+    counts += account.unmapped(once, "patients", "gender concept without a sex", other_sex)
     once = once.with_columns(
         sex=pl.col("sex").replace_strict(omop_codes.SEXES, default="unknown", return_dtype=pl.String),
         listed_provider_id=known("listed_provider_id"),
@@ -65,12 +65,10 @@ def providers(raw: Frames) -> tuple[pl.LazyFrame, Account]:
     rows = _picked(raw["provider"], "provider", _PROVIDER)
     no_id = pl.when(pl.col("provider_id").is_null()).then(pl.lit("no provider_id"))
     kept, counts = account.keep(rows, "providers", [no_id])
-    what = pl.format("specialty concept {}: no role known", pl.col("specialty"))
-    counts += account.by_value(
-        kept, "providers", pl.when(~pl.col("specialty").is_in(list(omop_codes.ROLES))).then(what)
-    )
+    other = pl.when(~pl.col("specialty").is_in(list(omop_codes.ROLES))).then(pl.col("specialty"))
+    counts += account.unmapped(kept, "providers", "specialty concept without a role", other)
     once = provider_rows(raw["provider"])
-    counts += account.some("providers", "further rows about the same provider", _height(kept) - _height(once))
+    counts += account.some("providers", "further rows about the same provider", _height(kept) - _height(once), "filter")
     return conform(once, "providers", where="provider"), counts
 
 

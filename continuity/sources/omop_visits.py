@@ -105,9 +105,11 @@ def _nothing_chosen(counts: tuple[Count, ...], name: str) -> InputError:
 def _unmapped(kept: pl.LazyFrame) -> tuple[Count, ...]:
     mode = omop_codes.contact_mode(pl.col("concept"), pl.col("code"))
     what = pl.coalesce(pl.col("code"), pl.col("concept").cast(pl.String))
-    texts = pl.when(mode.is_null()).then(pl.format("visit concept {}: no contact mode known", what))
-    unknown = pl.when(pl.col("provider_id").is_null()).then(pl.lit("provider_id blank, NULL or 0: unknown"))
-    return (*account.by_value(kept, "visits", texts), *account.by_value(kept, "visits", unknown))
+    n_unknown = kept.select(pl.col("provider_id").null_count()).collect(engine="streaming").item()
+    return (
+        *account.unmapped(kept, "visits", "visit concept without a contact mode", pl.when(mode.is_null()).then(what)),
+        *account.some("visits", "provider_id blank, NULL or 0: unknown", n_unknown, "warning"),
+    )
 
 
 def _without_detail(raw: Frames) -> tuple[Count, ...]:
@@ -120,7 +122,7 @@ def _without_detail(raw: Frames) -> tuple[Count, ...]:
     visits = whole(raw["visit_occurrence"], [key], "visit_occurrence").select(key)
     alone = visits.join(whole(details, [key], "visit_detail").select(key), on=key, how="anti")
     n = alone.select(pl.len()).collect(engine="streaming").item()
-    return account.some("visits", "visit_occurrence without a visit_detail: not among the visits", n)
+    return account.some("visits", "visit_occurrence without a visit_detail: not among the visits", n, "warning")
 
 
 def _with_providers(kept: pl.LazyFrame, raw: Frames) -> pl.LazyFrame:
