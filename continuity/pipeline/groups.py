@@ -15,6 +15,7 @@ from continuity.pipeline.inputs import (
     Inputs,
     Progress,
     as_sources,
+    at_known_level,
     quietly,
     readable,
     refuse_gaps,
@@ -59,6 +60,7 @@ def group_metrics(
     check_grains(chosen, grain, rules, threshold)
     progress("read")
     tables = inputs.read()
+    rules = at_known_level(rules, tables)
     sources = as_sources(tables)
     left_out: Mapping[str, str] = {}
     if every:

@@ -131,6 +131,11 @@ def as_sources(tables: Tables) -> Sources:
     return Sources(tables.visits, tables.patients, tables.providers)
 
 
+def at_known_level(rules: Rules, tables: Tables) -> Rules:
+    """Take continuity with units where the source does not know the providers; the outputs' parameters say so."""
+    return rules.with_(level=tables.level) if tables.level and rules.level == "provider" else rules
+
+
 @contextmanager
 def readable(tables: Tables) -> Iterator[None]:
     """Tell a file whose rows are damaged from a bug: when a step fails, read the tables through once.

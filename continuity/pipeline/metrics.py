@@ -18,6 +18,7 @@ from continuity.pipeline.inputs import (
     Inputs,
     Progress,
     as_sources,
+    at_known_level,
     quietly,
     readable,
     refuse_gaps,
@@ -61,6 +62,7 @@ def metrics(
     inputs.refuse_output([output])
     progress("read")
     tables = inputs.read()
+    rules = at_known_level(rules, tables)
     chosen: Sequence[Index] = [index(key) for key in dict.fromkeys(keys)]
     check_grains(chosen, "patient", rules)
     sources = as_sources(tables)

@@ -12,7 +12,7 @@ from continuity import quality, reports
 from continuity.errors import QualityError
 from continuity.metrics import Rules
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, at_known_level, quietly, refuse_nothing, versions
 from continuity.pipeline.measure import measure_roles, unknown_share
 from continuity.pipeline.publish import publish
 from continuity.privacy import Limits
@@ -68,7 +68,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
     progress("check")
     verdict = gate(tables, inputs, directory, job)
     sources = as_sources(tables)
-    rules = job.rules
+    rules = at_known_level(job.rules, tables)
     if rules.care_type is None and tables.care_types:
         rules = rules.with_(care_type=tables.care_types)
     progress("compute")

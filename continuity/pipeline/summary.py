@@ -15,7 +15,7 @@ from continuity.metrics import Rules, index
 from continuity.metrics.engine.allowed import allowed
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, at_known_level, quietly, refuse_nothing, versions
 from continuity.pipeline.measure import measure, roles_of
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
 from continuity.pipeline.report import critical
@@ -70,6 +70,7 @@ def summary(
     inputs.refuse_output([output])
     progress("read")
     tables = inputs.read()
+    rules = at_known_level(rules, tables)
     progress("check")
     verdict = quality.check(tables.present())
     if not verdict.passed:

@@ -10,7 +10,7 @@ import polars as pl
 
 from continuity.errors import UsageError
 from continuity.schema import TableName
-from continuity.vocabulary import DEFAULT_TIME_ZONE
+from continuity.vocabulary import DEFAULT_TIME_ZONE, Level
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ class Tables:
         `convert` collects it together with the tables, in one pass.
     care_types : tuple of str or None
         The care types that are primary care in this source; reports keep to them unless told otherwise.
+    level : {"provider", "team", "unit"} or None
+        The finest level that the source knows, where that is not the provider.
     asked : mapping of str to polars.LazyFrame
         What was asked of a database, every column of it, by name: files can be looked through, a server cannot.
     """
@@ -114,6 +116,7 @@ class Tables:
     counts: tuple[Count, ...] = ()
     tally: pl.LazyFrame | None = None
     care_types: tuple[str, ...] | None = None
+    level: Level | None = None
     asked: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
 
     def with_tables(self, **tables: pl.LazyFrame | None) -> Self:

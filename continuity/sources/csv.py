@@ -5,6 +5,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -33,7 +34,7 @@ class _Text:
     encoding: str
 
 
-def scan(path: Path, options: ReadOptions) -> pl.LazyFrame:
+def scan(path: Path, options: ReadOptions, header: Sequence[str] = ()) -> pl.LazyFrame:
     """Open a CSV file lazily, every column as text.
 
     Parameters
@@ -41,6 +42,8 @@ def scan(path: Path, options: ReadOptions) -> pl.LazyFrame:
     path : pathlib.Path
     options : ReadOptions
         Separator and encoding, where they are known; otherwise they are detected.
+    header : sequence of str
+        The names of the columns of a comma-separated file that has none; it is then held in memory.
 
     Returns
     -------
@@ -58,6 +61,9 @@ def scan(path: Path, options: ReadOptions) -> pl.LazyFrame:
             f"{path.name} is empty.", allowed="Needed: a header and rows.", next_step="Export the file again."
         )
     text = _as_utf8(path, options.encoding)
+    if header:
+        rows_alone = text.source if isinstance(text.source, bytes) else text.source.read_bytes()
+        text = _Text(",".join(header).encode() + b"\n" + rows_alone, text.encoding)
     head = _head(text, path)
     separator = options.separator or _separator(head)
     _refuse_separator(separator)
