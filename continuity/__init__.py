@@ -10,13 +10,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from continuity.assignment import attribute
-    from continuity.evaluation import coc_variance, summarise
+    from continuity.evaluation import Effects, coc_variance, event_study, interrupted_time_series, summarise
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
     from continuity.privacy import Limits, pseudonymise
     from continuity.privacy.protect import ProtectedTable, protect
     from continuity.sources import read_patients, read_providers, read_visits
 
 _HOME = {
+    "Effects": "evaluation",
     "Index": "metrics",
     "Limits": "privacy",
     "ProtectedTable": "privacy",
@@ -26,7 +27,9 @@ _HOME = {
     "catalogue": "metrics",
     "coc_variance": "evaluation",
     "compute": "metrics",
+    "event_study": "evaluation",
     "index": "metrics",
+    "interrupted_time_series": "evaluation",
     "protect": "privacy",
     "pseudonymise": "privacy",
     "read_patients": "sources",
@@ -36,6 +39,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Effects",
     "Index",
     "Limits",
     "ProtectedTable",
@@ -46,7 +50,9 @@ __all__ = [
     "catalogue",
     "coc_variance",
     "compute",
+    "event_study",
     "index",
+    "interrupted_time_series",
     "protect",
     "pseudonymise",
     "read_patients",

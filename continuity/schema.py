@@ -13,7 +13,7 @@ from continuity import vocabulary as v
 from continuity.errors import InputError, listing
 
 Kind = Literal["id", "datetime", "date", "word", "text", "integer", "number", "boolean", "texts"]
-TableName = Literal["visits", "patients", "providers"]
+TableName = Literal["visits", "patients", "providers", "rollout"]
 
 _DTYPES: Final[Mapping[Kind, pl.DataType]] = {
     "datetime": pl.Datetime("us"),
@@ -111,6 +111,14 @@ TABLES: Final[Mapping[TableName, Mapping[str, Column]]] = {
     "providers": PROVIDERS,
 }
 
+ROLLOUT: Final[Mapping[str, Column]] = {
+    "unit_id": Column("id", required=True),
+    "starts_at": Column("datetime", required=True),
+}
+
+READABLE: Final[Mapping[TableName, Mapping[str, Column]]] = {**TABLES, "rollout": ROLLOUT}
+"""The canonical tables, and those that go with one job: when a roll-out reached each unit (null: never)."""
+
 
 def conform(frame: pl.LazyFrame, table: TableName, *, where: str = "the frame") -> pl.LazyFrame:
     """Bring a typed frame to the canonical form of a table: its columns only, in their order and dtypes.
@@ -142,7 +150,7 @@ def conform(frame: pl.LazyFrame, table: TableName, *, where: str = "the frame") 
     ['A', None]
     """
     schema = frame.collect_schema()
-    columns = TABLES[table]
+    columns = READABLE[table]
     missing = [name for name, column in columns.items() if column.required and name not in schema]
     if missing:
         raise InputError.missing_columns(missing, list(schema.names()), where)

@@ -16,6 +16,7 @@ Grain = Literal["patient", "list", "provider", "unit", "period"]
 
 Estimator = Literal["patient_mean", "visit_weighted", "pooled"]
 Interval = Literal["analytic", "bootstrap"]
+Design = Literal["compare", "event-study", "its"]
 
 Language = Literal["fi", "sv", "en"]
 Severity = Literal["critical", "warning"]

@@ -1,6 +1,16 @@
-"""From patients to groups: estimates with their uncertainty, and the sizes that disclosure control needs."""
+"""From patients to groups: estimates with their uncertainty, effects of a roll-out, and the sizes of cells."""
 
+from continuity.evaluation.rollout.effects import Effects
+from continuity.evaluation.rollout.event_study import event_study
+from continuity.evaluation.rollout.its import interrupted_time_series
 from continuity.evaluation.summary import summarise
 from continuity.evaluation.variance import coc_variance, multinomial_variance
 
-__all__ = ["coc_variance", "multinomial_variance", "summarise"]
+__all__ = [
+    "Effects",
+    "coc_variance",
+    "event_study",
+    "interrupted_time_series",
+    "multinomial_variance",
+    "summarise",
+]

@@ -53,7 +53,7 @@ class Inputs:
     @property
     def name(self) -> str:
         """The name of the visits' file or folder, without its path."""
-        return Path(self.visits).name
+        return Path(self.visits).name or Path(self.visits).resolve().name
 
     def found_kind(self) -> SourceKind:
         """Give the kind of the source: the one named, or the one that was recognised."""

@@ -64,7 +64,9 @@ def summary(
         A critical expectation failed.
     """
     refuse_other_than_tables(output)
-    _refuse_single(by)
+    if not by:
+        raise UsageError("--by names no column.", allowed="Such as unit_id, team_id, area_code, role, sex or age_band.")
+    refuse_single(by)
     how = dict(how or {})
     refuse(how.get("estimator", "patient_mean"), how.get("interval", "analytic"), how.get("replicates", 1000), keys)
     inputs.refuse_output([output])
@@ -117,7 +119,7 @@ def _rows(
     parts = []
     for role, rule in roles.items():
         measured = measure(sources, keys, rule, spans)
-        part = aggregate(measured, groups, _members(sources, groups, measured.per_patient), **how)
+        part = aggregate(measured, groups, groups_of(sources, groups, measured.per_patient) if groups else None, **how)
         parts.append(part.with_columns(role=pl.lit(role)))
     rows = pl.concat(parts, how="diagonal_relaxed")
     return rows if "role" in by else rows.drop("role")
@@ -137,9 +139,13 @@ def _protected(rows: pl.DataFrame, by: Sequence[str], limits: Limits) -> Protect
     )
 
 
-def _refuse_single(by: Sequence[str]) -> None:
-    if not by:
-        raise UsageError("--by names no column.", allowed="Such as unit_id, team_id, area_code, role, sex or age_band.")
+def refuse_single(by: Sequence[str]) -> None:
+    """Refuse columns that have a value for each person, visit or moment.
+
+    Raises
+    ------
+    UsageError
+    """
     for name in by:
         if name in _NO_GROUPS:
             raise UsageError(
@@ -148,10 +154,14 @@ def _refuse_single(by: Sequence[str]) -> None:
             )
 
 
-def _members(sources: Sources, groups: Sequence[str], per_patient: pl.DataFrame) -> pl.DataFrame | None:
-    """Give the group of each patient in every column of `groups`."""
-    if not groups:
-        return None
+def groups_of(sources: Sources, groups: Sequence[str], per_patient: pl.DataFrame) -> pl.DataFrame:
+    """Give the group of each patient in every column of `groups`: patient_id and these columns.
+
+    Raises
+    ------
+    InputError
+        No table has such a column.
+    """
     table = per_patient.select("patient_id").unique().lazy()
     for name in groups:
         found = members(sources, "birth_year" if name == "age_band" else name)

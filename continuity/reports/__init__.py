@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from continuity import __version__
 from continuity.files import replace_with
 from continuity.reports.content import Method, ReportContent
+from continuity.reports.evaluation import Evaluation, evaluation_page
 from continuity.reports.manifest import manifest
 from continuity.reports.page import report_page
 from continuity.reports.quality_page import quality_page
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _OPTIONAL = ("unit", "team")
 
-__all__ = ["Method", "ReportContent", "write_quality", "write_report"]
+__all__ = ["Evaluation", "Method", "ReportContent", "write_evaluation", "write_quality", "write_report"]
 
 
 def write_report(content: ReportContent, directory: Path, *, language: Language) -> tuple[Path, ...]:
@@ -91,6 +92,28 @@ def write_quality(
     if with_json:
         files["quality.json"] = json.dumps(quality.to_dict(), ensure_ascii=False, indent=2).encode() + b"\n"
     return _write(files, directory)
+
+
+def write_evaluation(content: Evaluation, directory: Path, *, language: Language) -> Path:
+    """Write effects.parquet, summary.json and evaluation.html into a folder, and give the page.
+
+    Parameters
+    ----------
+    content : Evaluation
+    directory : Path
+        Made where it does not exist.
+    language : {"fi", "sv", "en"}
+
+    Raises
+    ------
+    ProtectionError
+        The effects have not passed disclosure control.
+    """
+    refuse_unprotected({"effects": content.effects})
+    page = evaluation_page(content, words_of(language)).encode()
+    summary = json.dumps(dict(content.summary), ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
+    files = {"effects.parquet": _parquet(content.effects), "summary.json": summary.encode() + b"\n"}
+    return _write({**files, "evaluation.html": page}, directory)[-1]
 
 
 def _write(files: Mapping[str, bytes], directory: Path) -> tuple[Path, ...]:

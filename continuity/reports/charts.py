@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import altair as alt
 
 ACCENT: Final = "#0b5c73"
-_ACCENT_SOFT: Final = "#8fb9c4"
-_INK: Final = "#1b2a30"
-_MUTED: Final = "#56656c"
-_LINE: Final = "#dde5e8"
+ACCENT_SOFT: Final = "#8fb9c4"
+INK: Final = "#1b2a30"
+MUTED: Final = "#56656c"
+LINE: Final = "#dde5e8"
 _FONT: Final = "Arial, Helvetica, sans-serif"
 _ROW_HEIGHT: Final = 28
 _ROW_HEIGHT_MANY: Final = 20  # a county has a hundred units: the figure should still be a page, not a scroll
@@ -109,17 +109,17 @@ def dots(
     x = _Amount("X", title, top, ".0%" if is_share else ".1f", canvas.n_ticks)
     # equal labels (two long names, cut) must not share a row: rows are placed by position, labels are drawn as text
     base = alt.Chart(data).encode(y=alt.Y("position:O", axis=None))
-    text = partial(base.mark_text, align="left", color=_MUTED)
+    text = partial(base.mark_text, align="left", color=MUTED)
     layers = [
-        base.mark_rule(color=_LINE),
+        base.mark_rule(color=LINE),
         *_reference_line(reference, x, words("figures.reference", value=_text(reference, index, words))),
-        base.mark_rule(strokeWidth=3, color=_ACCENT_SOFT, strokeCap="round").encode(x=x.at("ci_low"), x2="ci_high:Q"),
+        base.mark_rule(strokeWidth=3, color=ACCENT_SOFT, strokeCap="round").encode(x=x.at("ci_low"), x2="ci_high:Q"),
         base.mark_point(size=90, filled=True, color=ACCENT, opacity=1).encode(x=x.at("estimate")),
-        text(align="right", color=_INK).encode(x=alt.value(-10), text="name:N"),
-        text(dx=8, color=_INK, fontWeight="bold").encode(x=alt.datum(top), text="shown:N"),
+        text(align="right", color=INK).encode(x=alt.value(-10), text="name:N"),
+        text(dx=8, color=INK, fontWeight="bold").encode(x=alt.datum(top), text="shown:N"),
     ]
     step = _ROW_HEIGHT if rows.height <= _MANY else _ROW_HEIGHT_MANY
-    return _finish(alt.LayerChart(layer=layers), canvas, height=step * max(rows.height, 1) + 70)
+    return finish(alt.LayerChart(layer=layers), canvas, height=step * max(rows.height, 1) + 70)
 
 
 def bars(
@@ -154,7 +154,7 @@ def bars(
     y = _Amount("Y", title, top, ".0%" if total else ",.0f")
     base = _columns(data, words("figures.axis_class"), in_two_lines=canvas.is_narrow)
     bar = base.mark_bar(color=ACCENT, cornerRadiusEnd=2, width=alt.RelativeBandSize(0.72))
-    return _finish(alt.LayerChart(layer=[bar.encode(y=y.at("estimate")), *_column_texts(base, y)]), canvas)
+    return finish(alt.LayerChart(layer=[bar.encode(y=y.at("estimate")), *_column_texts(base, y)]), canvas)
 
 
 def by_visits(
@@ -183,12 +183,12 @@ def by_visits(
     low, mean = y.at("ci_low"), y.at("estimate")
     layers = [
         *_reference_line(reference, y, ""),
-        base.mark_line(color=_ACCENT_SOFT, strokeWidth=1.5).encode(y=mean),
-        base.mark_rule(strokeWidth=3, color=_ACCENT_SOFT, strokeCap="round").encode(y=low, y2="ci_high:Q"),
+        base.mark_line(color=ACCENT_SOFT, strokeWidth=1.5).encode(y=mean),
+        base.mark_rule(strokeWidth=3, color=ACCENT_SOFT, strokeCap="round").encode(y=low, y2="ci_high:Q"),
         base.mark_point(size=90, filled=True, color=ACCENT, opacity=1).encode(y=mean),
         *_column_texts(base, y),
     ]
-    return _finish(alt.LayerChart(layer=layers), canvas)
+    return finish(alt.LayerChart(layer=layers), canvas)
 
 
 def axis_top(table: ProtectedTable | None, roles: Sequence[str], index: str) -> float:
@@ -239,8 +239,8 @@ def _columns(data: pl.DataFrame, title: str, *, in_two_lines: bool = False) -> "
 def _column_texts(base: "alt.Chart", y: _Amount) -> list["alt.Chart"]:
     import altair as alt
 
-    above = base.mark_text(dy=-9, color=_INK, fontWeight="bold").encode(y=y.at("ci_high"), text="shown:N")
-    hidden = base.mark_text(angle=270, align="left", dx=6, color=_MUTED, fontStyle="italic")
+    above = base.mark_text(dy=-9, color=INK, fontWeight="bold").encode(y=y.at("ci_high"), text="shown:N")
+    hidden = base.mark_text(angle=270, align="left", dx=6, color=MUTED, fontStyle="italic")
     return [above, hidden.encode(y=alt.datum(0), text="hidden:N")]
 
 
@@ -251,14 +251,14 @@ def _reference_line(value: float | None, like: _Amount, label: str) -> list["alt
         return []
     channel = like.channel.lower()
     line = alt.Chart(pl.DataFrame({"estimate": [value]}))
-    rule = line.mark_rule(strokeDash=[4, 3], color=_MUTED).encode(**{channel: like.at("estimate")})
+    rule = line.mark_rule(strokeDash=[4, 3], color=MUTED).encode(**{channel: like.at("estimate")})
     if not label:
         return [rule]
-    text = line.mark_text(baseline="bottom", dy=-4, color=_MUTED, text=label)
+    text = line.mark_text(baseline="bottom", dy=-4, color=MUTED, text=label)
     return [rule, text.encode(**{channel: like.at("estimate")}, y=alt.value(0))]
 
 
-def _finish(chart: "alt.LayerChart", canvas: Canvas, height: int = _COLUMNS_HEIGHT) -> "alt.LayerChart":
+def finish(chart: "alt.LayerChart", canvas: Canvas, height: int = _COLUMNS_HEIGHT) -> "alt.LayerChart":
     import altair as alt
 
     finished: alt.LayerChart = (
@@ -274,9 +274,9 @@ def _finish(chart: "alt.LayerChart", canvas: Canvas, height: int = _COLUMNS_HEIG
             labelFontSize=12,
             titleFontSize=12,
             titleFontWeight="normal",
-            labelColor=_INK,
-            titleColor=_MUTED,
-            gridColor=_LINE,
+            labelColor=INK,
+            titleColor=MUTED,
+            gridColor=LINE,
             domain=False,
             ticks=False,
             labelPadding=6,

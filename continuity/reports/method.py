@@ -30,13 +30,13 @@ def rules_of(method: Method, words: Words) -> Grid:
     coded = {"unit_rule": method.unit_rule, "team_rule": method.team_rule, **method.parameters}
     choices = fixed | {name: choice_of(value, words) for name, value in coded.items() if name not in fixed}
     pairs = ((words.of_code("parameter", name), choice) for name, choice in choices.items())
-    return _two_columns(words("method.rules_title"), ("method.rule", "method.choice"), pairs, words)
+    return two_columns(words("method.rules_title"), ("method.rule", "method.choice"), pairs, words)
 
 
 def versions_of(method: Method, words: Words) -> Grid:
     """Give the versions that made the numbers, and the fingerprint of the data."""
     pairs = (*method.versions.items(), (words("method.fingerprint"), method.input_fingerprint))
-    return _two_columns(words("method.versions_title"), ("method.component", "method.version"), pairs, words)
+    return two_columns(words("method.versions_title"), ("method.component", "method.version"), pairs, words)
 
 
 def flow_of(content: ReportContent, words: Words) -> Grid | None:
@@ -115,6 +115,7 @@ def _bounds(content: ReportContent, words: Words) -> Iterator[str]:
         yield words("reading.unknown_bounds", ranges="; ".join(ranges))
 
 
-def _two_columns(caption: str, heads: tuple[str, str], pairs: Iterable[tuple[str, str]], words: Words) -> Grid:
+def two_columns(caption: str, heads: tuple[str, str], pairs: Iterable[tuple[str, str]], words: Words) -> Grid:
+    """Make a table of names and what stands for each; the heads are keys of `words`."""
     rows = tuple((Cell(name), Cell(value)) for name, value in pairs)
     return Grid(caption, tuple((words(head), False) for head in heads), rows)

@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 
 from continuity.errors import InputError, UsageError, listing
-from continuity.schema import TABLES
+from continuity.schema import READABLE
 from continuity.sources.base import ReadOptions
 
 _SEPARATORS: Final = (";", ",", "\t", "|")
@@ -23,7 +23,7 @@ _BYTE_ORDER_MARKS: Final = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _LOOKS_LIKE_DATA: Final = r"^-?[\d.,]+$|^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|^\d{6}[-+A-FU-Y]\d{3}.$"
 _QUOTED: Final = r'"[^"]*"'
 _HOLDS_SOMETHING: Final = pl.any_horizontal(pl.all().str.strip_chars() != "")
-_CANONICAL: Final = frozenset(name for columns in TABLES.values() for name in columns)
+_CANONICAL: Final = frozenset(name for columns in READABLE.values() for name in columns)
 
 
 @dataclass(frozen=True)

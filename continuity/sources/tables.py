@@ -8,7 +8,7 @@ import polars as pl
 
 from continuity import edge
 from continuity.errors import InputError, UsageError, did_you_mean, listing
-from continuity.schema import TABLES, TableName, conform
+from continuity.schema import READABLE, TableName, conform
 from continuity.sources import files
 from continuity.sources.base import ReadOptions, Tables
 from continuity.sources.text import typed
@@ -53,16 +53,16 @@ def read_table(path: str | Path | Any, table: TableName, options: ReadOptions) -
         paths = files.find(path)
         frame, where = files.scan(paths, options), paths[0].name if len(paths) == 1 else f"{len(paths)} files"
     else:
-        ids = [name for name, column in TABLES[table].items() if column.kind == "id"]
+        ids = [name for name, column in READABLE[table].items() if column.kind == "id"]
         mapped = [options.columns[name] for name in ids if name in options.columns]
         frame, where = edge.lazily(path, mapped)[0], f"the {table} frame"
     found = frame.collect_schema().names()
     frame = renamed(frame, table, options.columns, where)
     names = frame.collect_schema().names()
-    missing = [name for name, column in TABLES[table].items() if column.required and name not in names]
+    missing = [name for name, column in READABLE[table].items() if column.required and name not in names]
     if missing:  # `conform` would say so too, but not know what the file calls its columns
         raise InputError.missing_columns(missing, found, where)
-    frame = frame.select(name for name in TABLES[table] if name in names)
+    frame = frame.select(name for name in READABLE[table] if name in names)
     with files.readable(where):
         if frame.head(1).collect().is_empty():
             raise InputError(f"{where} holds no rows.", next_step="Check the export: were any rows selected?")
@@ -98,17 +98,17 @@ def renamed(frame: pl.LazyFrame, table: TableName, columns: Mapping[str, str], w
     """
     found = frame.collect_schema().names()
     for canonical, name in columns.items():
-        if not any(canonical in names for names in TABLES.values()):
-            every = dict.fromkeys(c for names in TABLES.values() for c in names)
+        if not any(canonical in names for names in READABLE.values()):
+            every = dict.fromkeys(c for names in READABLE.values() for c in names)
             raise UsageError.unknown_choice("The canonical name in --columns", canonical, every)
-        if canonical in TABLES[table] and name not in found and canonical not in found:
+        if canonical in READABLE[table] and name not in found and canonical not in found:
             raise InputError(
                 f"Column {name!r} is missing from {where}.",
                 allowed=f"Found: {listing(found)}.",
                 next_step=did_you_mean(name, found),
             )
-    mapped = {columns[c]: c for c in TABLES[table] if columns.get(c) in found}
-    free = [c for c in TABLES[table] if c not in mapped.values() and c not in found]
+    mapped = {columns[c]: c for c in READABLE[table] if columns.get(c) in found}
+    free = [c for c in READABLE[table] if c not in mapped.values() and c not in found]
     by_case = {name.lower(): name for name in reversed(found) if name not in mapped}
     mapped |= {by_case[c]: c for c in free if c in by_case}
     # A column whose canonical name another column takes over by the map steps aside.

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from continuity.errors import InputError
-from continuity.schema import TABLES, Column, TableName
+from continuity.schema import READABLE, Column, TableName
 
 _DATES: Final = ("%Y-%m-%d", "%d.%m.%Y", "%Y%m%d", "%d/%m/%Y")
 _CLOCKS: Final = (" %H:%M:%S%.f", " %H:%M", "T%H:%M:%S%.f", "T%H:%M", " %H.%M", " %H.%M.%S")
@@ -61,7 +61,7 @@ def typed(
         A column holds text that cannot be read; the message counts the rows and shows none.
     """
     schema = frame.collect_schema()
-    columns = TABLES[table]
+    columns = READABLE[table]
     for name, dtype in schema.items():
         if name in columns and columns[name].kind == "datetime" and isinstance(dtype, pl.Datetime) and dtype.time_zone:
             frame = frame.with_columns(pl.col(name).dt.convert_time_zone(time_zone))

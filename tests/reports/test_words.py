@@ -7,6 +7,7 @@ from string import Formatter
 import pytest
 
 import continuity.reports
+from continuity.evaluation.rollout.effects import SCHEMA as EFFECTS
 from continuity.metrics import Rules
 from continuity.metrics.engine.presets import PRESETS
 from continuity.privacy import ProtectedTable
@@ -57,7 +58,8 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
     return {
         "role": {*words(Role), "all"},
         "reason": {*words(Reason), "missing"},
-        "column": {*columns, *PAIRS, "place", "share_of_patients"},
+        "column": {*columns, *PAIRS, *EFFECTS, "effect", "place", "share_of_patients"},
+        "term": {"att", "effect", "lead", "placebo", "level_change", "slope_change"},
         "parameter": {
             *Rules().as_parameters(),
             "window",

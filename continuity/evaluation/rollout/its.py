@@ -203,8 +203,7 @@ def _one_unit(cells: pl.DataFrame, start: datetime, season: bool | None) -> dict
                 allowed=f"Needed: {FEWEST_EACH_SIDE} or more on each side, better 12.",
                 next_step="Take shorter windows (--every, --period), or a longer --window.",
             )
-    step = _step(cells)
-    time = _positions(whole, cells, step)
+    time = _positions(whole, cells)
     years = (whole["window_start"][-1] - whole["window_start"][0]).days / 365.25
     seasonal = _season(whole) if (years >= _SEASON_YEARS if season is None else season) else np.empty((len(time), 0))
     value = whole["value"].to_numpy()
@@ -240,14 +239,11 @@ def _whitened(y: Floats, x: Floats, gaps: Floats, correlation: float) -> tuple[F
     return both[:, 0], both[:, 1:], float(np.log(scale).sum())
 
 
-def _step(cells: pl.DataFrame) -> Any:
-    return cells["window_start"].diff().drop_nulls().median()
-
-
-def _positions(whole: pl.DataFrame, cells: pl.DataFrame, step: Any) -> Floats:
-    """Place the windows by their starts; a missing window leaves a gap."""
-    elapsed = (whole["window_start"] - cells["window_start"][0]) / step
-    return np.asarray(elapsed.cast(pl.Float64).round().to_numpy(), dtype=float)
+def _positions(whole: pl.DataFrame, cells: pl.DataFrame) -> Floats:
+    """Place the windows by their starts; a missing window leaves a gap, a short month does not."""
+    step = cells["window_start"].diff().median()
+    steps = (whole["window_start"].diff() / step).cast(pl.Float64).round().fill_null(0)
+    return np.asarray(steps.cum_sum().to_numpy(), dtype=float)
 
 
 def _season(whole: pl.DataFrame) -> Floats:

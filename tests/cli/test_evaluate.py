@@ -1,0 +1,117 @@
+"""`continuity evaluate`: from files to protected effects, and designs that have no answer."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from continuity.synthetic import Setting, generate
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Run
+
+COLUMNS = ["term", "group", "event_time", "estimate", "std_error", "ci_low", "ci_high", "n_units", "n_patients"]
+WINDOWS = ["--window", "2024-01-01:2026-01-01", "--every", "3mo", "--period", "3mo", "--min-visits", "2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight units, of which four are reached; then a third of their doctor visits go over to the listed doctor."""
+    place = tmp_path_factory.mktemp("rollout")
+    made = generate(
+        Setting(n_patients=4_000, patients_per_unit=500, start=date(2024, 1, 1), years=2, seed=11, doctors_per_unit=6)
+    )
+    units = made.patients["unit_id"].drop_nulls().unique().sort().to_list()
+    starts = {unit: ("2024-10-01" if n < 2 else "2025-04-01" if n < 4 else None) for n, unit in enumerate(units)}
+    table = pl.DataFrame({"unit_id": units, "starts_at": list(starts.values())})
+    lists = made.patients.select("patient_id", "listed_provider_id", home="unit_id")
+    start = pl.col("home").replace_strict(starts, default=None, return_dtype=pl.String).str.to_date()
+    goes_over = (
+        (pl.col("visit_at").dt.date() >= start)
+        & (pl.col("provider_role") == "doctor")
+        & (pl.int_range(pl.len()) % 3 == 0)
+    )
+    visits = made.visits.join(lists, on="patient_id", how="left").with_columns(
+        provider_id=pl.when(goes_over & pl.col("listed_provider_id").is_not_null())
+        .then("listed_provider_id")
+        .otherwise("provider_id")
+    )
+    visits.drop("listed_provider_id", "home").write_parquet(place / "visits.parquet")
+    made.patients.write_parquet(place / "patients.parquet")
+    made.providers.write_parquet(place / "providers.parquet")
+    table.write_csv(place / "starts.csv")
+    return place
+
+
+def test_an_event_study_finds_the_planted_effect(cli: "Run", folder: Path, tmp_path: Path) -> None:
+    asked = ["--design", "event-study", "--index", "upc", "--role", "doctor", "--by", "sex", "--language", "fi"]
+    outcome = cli("evaluate", folder, *asked, *WINDOWS, "--rollout", folder / "starts.csv", "-o", tmp_path, "--json")
+    assert outcome.code == 0, outcome.err
+    effects = pl.read_parquet(tmp_path / "effects.parquet")
+    assert effects.columns[: len(COLUMNS)] == COLUMNS
+    said = json.loads((tmp_path / "summary.json").read_text())
+    assert {"att", "ci_low", "ci_high", "pretrend_p", "n_clusters", "method"} <= set(said)
+    assert said["n_clusters"] == 8
+    assert said["ci_low"] > 0
+    att = effects.filter(pl.col("term") == "att", pl.col("group").is_null())
+    assert att["estimate"].item() == said["att"]
+    assert set(effects["group"].drop_nulls()) >= {"sex=female", "sex=male"}
+    page = (tmp_path / "evaluation.html").read_text()
+    assert "Mitä käyttöönotto muutti?" in page
+    assert "<script" not in page
+
+
+def test_a_time_series_hides_units_with_few_doctors(cli: "Run", folder: Path, tmp_path: Path) -> None:
+    asked = ["--design", "its", "--index", "upc", "--role", "doctor", "--min-providers", "1"]
+    asked += [
+        "--rollout",
+        folder / "starts.csv",
+        "--window",
+        "2024-01-01:2026-01-01",
+        "--every",
+        "2mo",
+        "--period",
+        "2mo",
+    ]
+    assert cli("evaluate", folder, *asked, "--min-visits", "2", "-o", tmp_path).code == 0
+    shown = pl.read_parquet(tmp_path / "effects.parquet").filter(term="effect")
+    assert shown["estimate"].null_count() == 0
+    assert cli("evaluate", folder, *asked, "--min-visits", "2", "--min-providers", "50", "-o", tmp_path).code == 0
+    hidden = pl.read_parquet(tmp_path / "effects.parquet").filter(term="effect")
+    assert hidden["estimate"].null_count() == hidden.height
+    assert json.loads((tmp_path / "summary.json").read_text())["att"] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "words"),
+    [
+        (["--design", "event-study", "--index", "upc"], 2, "--rollout FILE"),
+        (["--design", "event-study", "--index", "upx", "--rollout", "starts.csv"], 2, "Did you mean 'upc'"),
+        (["--design", "event-study", "--index", "upc", "--rollout", "nothing.csv"], 3, "There is no file"),
+        (["--design", "event-study", "--index", "upc", "--rollout", "visits.parquet"], 3, "starts_at"),
+        (["--design", "event-study", "--index", "upc", "--rollout", "starts.csv"], 2, "one period only"),
+        (
+            ["--design", "event-study", "--index", "upc", "--rollout", "starts.csv", "--by", "patient_id"],
+            2,
+            "of one person",
+        ),
+        (["--design", "its", "--index", "upc", "--rollout", "never.csv", *WINDOWS], 2, "No unit with visits"),
+        (["--design", "event-study", "--index", "upc", "--rollout", "at_once.csv", *WINDOWS], 2, "nobody to compare"),
+        (["--design", "event-study", "--index", "upc", "--rollout", "half.csv", *WINDOWS], 3, "have no row"),
+    ],
+)
+def test_a_design_without_an_answer_teaches_why(  # noqa: PLR0917 # fixtures are named, not counted
+    cli: "Run", folder: Path, tmp_path: Path, asked: list[str], code: int, words: str
+) -> None:
+    starts = pl.read_csv(folder / "starts.csv")
+    starts.with_columns(starts_at=pl.lit(None, pl.String)).write_csv(folder / "never.csv")
+    starts.with_columns(starts_at=pl.lit("2025-01-01")).write_csv(folder / "at_once.csv")
+    starts.head(4).write_csv(folder / "half.csv")
+    asked = [str(folder / part) if part.endswith((".csv", ".parquet")) else part for part in asked]
+    cli(
+        "evaluate", folder / "visits.parquet", "--patients", folder / "patients.parquet", *asked, "-o", tmp_path / "out"
+    ).is_clear_error(code, words)
+    assert not (tmp_path / "out").exists()
