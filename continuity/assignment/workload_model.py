@@ -9,6 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import PoissonRegressor
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # scikit-learn brings it
 
 from continuity.assignment.workload_table import BAND_STARTS
 
@@ -112,8 +113,10 @@ class WorkloadModel(RegressorMixin, BaseEstimator):  # type: ignore[misc] # scik
         years = _exposure(exposure, X)
         if (y < 0).any() or y.sum() == 0:
             raise ValueError("y must be 0 or more, and not 0 for everyone.")
-        self.model_ = self._regressor().fit(X, y / years, sample_weight=years)
-        self.factors_ = self._calibration(X, y, years)
+        # Sums over several threads differ in their last digit, and a tree may then split elsewhere.
+        with threadpool_limits(1, user_api="openmp"):
+            self.model_ = self._regressor().fit(X, y / years, sample_weight=years)
+            self.factors_ = self._calibration(X, y, years)
         return self
 
     def predict(self, X: Any, exposure: Any = None) -> Floats:  # noqa: N803
@@ -182,14 +185,23 @@ class _PiecewisePoisson(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.knots_ = [np.unique(np.quantile(column, _QUANTILES)) for column in filled.T]
         basis = self._basis(X)
         self.center_, self.scale_ = basis.mean(axis=0), basis.std(axis=0)
-        self.scale_[self.scale_ < 1e-12] = 1.0
-        self.regression_ = PoissonRegressor(alpha=1e-4, solver="newton-cholesky", max_iter=100)
-        self.regression_.fit((basis - self.center_) / self.scale_, y, sample_weight=sample_weight)
+        self.varies_ = self.scale_ > 1e-9
+        self.mean_ = float(np.average(y, weights=sample_weight))
+        if self.varies_.any():
+            self.regression_ = PoissonRegressor(alpha=1e-4, solver="newton-cholesky", max_iter=100)
+            self.regression_.fit(self._scaled(basis), y, sample_weight=sample_weight)
         return self
 
     def predict(self, X: Floats) -> Floats:  # noqa: N803
-        found: Floats = self.regression_.predict((self._basis(X) - self.center_) / self.scale_)
+        if not self.varies_.any():
+            return np.full(len(X), self.mean_)
+        found: Floats = self.regression_.predict(self._scaled(self._basis(X)))
         return found
+
+    def _scaled(self, basis: Floats) -> Floats:
+        kept = self.varies_
+        scaled: Floats = (basis[:, kept] - self.center_[kept]) / self.scale_[kept]
+        return scaled
 
     def _basis(self, X: Floats) -> Floats:  # noqa: N803
         missing = np.isnan(X)

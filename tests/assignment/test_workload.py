@@ -98,7 +98,7 @@ def test_what_cannot_be_learned_from_is_refused(y, exposure, method, said):
 @pytest.fixture(scope="module")
 def tables():
     """Four years in which frail people stay frail, so that the past tells something."""
-    return generate(Setting(n_patients=8000, years=4, start=date(2022, 1, 1), share_joining=0.05))
+    return generate(Setting(n_patients=6000, years=4, start=date(2022, 1, 1), share_joining=0.05))
 
 
 @pytest.fixture(scope="module")
