@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
+
+from continuity.quality.groups import GROUP_TESTS
 
 Test = Callable[[Mapping[str, Any], pl.Schema], bool]
 
@@ -103,6 +106,11 @@ def _comparable(kwargs: Mapping[str, Any], schema: pl.Schema) -> bool:
     return (a.is_numeric() and b.is_numeric()) or (a == b and not a.is_nested())
 
 
+def _moments(kwargs: Mapping[str, Any], schema: pl.Schema, keys: tuple[str, ...]) -> bool:
+    columns = [kwargs[key] for key in keys if kwargs.get(key)]
+    return all(schema[column] in (pl.Date, pl.Datetime) for column in columns)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -147,4 +155,5 @@ _TESTS: Final[Mapping[str, Test]] = {
     "expect_table_columns_to_match_set": _always,
     "expect_table_columns_to_match_ordered_list": _always,
     "expect_column_to_exist": _always,
+    **{kind: partial(_moments, keys=test.moment_keys) for kind, test in GROUP_TESTS.items()},
 }

@@ -12,14 +12,25 @@ import polars as pl
 
 from continuity.errors import InputError, listing
 from continuity.quality import validator
+from continuity.quality.groups import GROUP_TESTS
 from continuity.quality.quiet import quiet
 from continuity.quality.results import Finding, Grain, QualityResult, Skipped
 from continuity.quality.suites import Expectation, read_suites, refuse_unknown_column
 from continuity.quality.validator import Outcome
-from continuity.quality.views import Tables, grain_of, known_columns, missing_for, view
+from continuity.quality.views import Tables, grain_of, group_grain, known_columns, missing_for, view
 from continuity.schema import TABLES, TableName
 from continuity.vocabulary import DEFAULT_TIME_ZONE
 
+_WANTED: Final = {
+    "id": "text or whole numbers",
+    "datetime": "datetimes",
+    "date": "dates",
+    "word": "text",
+    "integer": "64-bit whole numbers",
+    "number": "64-bit floats",
+    "boolean": "true or false",
+    "texts": "lists of texts",
+}
 _MIN_ROWS_OBSERVED: Final = 5  # an aggregate of fewer rows comes close to a value of somebody
 
 
@@ -87,6 +98,13 @@ def _refuse_incomplete(schemas: Mapping[TableName, pl.Schema]) -> None:
         missing = [name for name, column in TABLES[table].items() if column.required and name not in schema]
         if missing:
             raise InputError.missing_columns(missing, schema.names(), table)
+        for name, column in TABLES[table].items():
+            if name in schema and not (column.accepts(schema[name]) or schema[name] == pl.Null):
+                raise InputError(
+                    f"Column '{name}' of {table} has the type {schema[name]}.",
+                    allowed=f"Needed: the canonical type, {_WANTED.get(column.kind, column.kind)}.",
+                    next_step="Read the file with continuity.read_visits, or convert the column.",
+                )
 
 
 def _plan(expectation: Expectation, schemas: Mapping[TableName, pl.Schema]) -> _Planned | Skipped:
@@ -118,7 +136,7 @@ def _evaluate(tables: Tables, planned: Sequence[_Planned], today: date) -> dict[
         frame = view(tables, table, grain, wanted, today)
         with _readable(table):
             outcomes = validator.evaluate(frame, tables[table].collect_schema().names(), chosen)
-            n_rows = _rows_of_view(frame, outcomes.values())
+            n_rows = _rows_of_view(frame, (outcomes[e.key] for e in chosen if e.type not in GROUP_TESTS))
         findings |= {e.key: _finding(e, grain, outcomes[e.key], n_rows) for e in chosen}
     return findings
 
@@ -137,7 +155,8 @@ def _finding(expectation: Expectation, grain: Grain, outcome: Outcome, n_rows: i
         observed=outcome.observed if n_rows >= _MIN_ROWS_OBSERVED else None,
         texts=expectation.texts,
         engine=outcome.engine,
-        grain=grain,
+        grain=group_grain(expectation.kwargs) if expectation.type in GROUP_TESTS else grain,
+        where=outcome.where,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from continuity.quality.conditions import AGGREGATES, MAPS, aggregate
+from continuity.quality.groups import GROUP_TESTS, METRIC_PREFIX, GroupCounts, GroupTest
 from continuity.quality.quiet import quiet
 
 with quiet():
@@ -73,8 +74,9 @@ class PolarsExecutionEngine(PandasExecutionEngine):  # type: ignore[misc]
         if free:
             return free
         queries = {metric.id: expr for metric in waiting if (expr := self._query(metric)) is not None}
-        if queries or not waiting:
-            return self._collect(queries)
+        groups = {metric.id: metric for metric in waiting if metric.metric_name.startswith(METRIC_PREFIX)}
+        if queries or groups or not waiting:
+            return self._collect(queries, groups)
         return dict(super().resolve_metrics(waiting, metrics, runtime_configuration))
 
     def _without_data(self, metric: Metric) -> list[Any]:
@@ -100,15 +102,30 @@ class PolarsExecutionEngine(PandasExecutionEngine):  # type: ignore[misc]
                 return found.unexpected if part == "unexpected" else found.kept
         return None
 
-    def _collect(self, queries: Mapping[Any, pl.Expr]) -> dict[Any, Any]:
+    def _collect(self, queries: Mapping[Any, pl.Expr], groups: Mapping[Any, Metric]) -> dict[Any, Any]:
+        """Answer all counts with one query, and all groups with one each, in one pass over the frame."""
         queries = {**queries, **self._pending}
         self._pending = {}
-        if not queries:
-            return {}
+        tests = {key: _group_test(metric) for key, metric in groups.items()}
         numbered = [expr.alias(str(number)) for number, expr in enumerate(queries.values())]
-        values = self._frame.select(numbered).collect(engine="streaming").row(0)
+        frames = [self._frame.select(numbered)] if numbered else []
+        frames += [test.reduce(self._frame, _arguments(groups[key])) for key, test in tests.items()]
+        collected = pl.collect_all(frames, engine="streaming") if frames else []
+        values = collected.pop(0).row(0) if numbered else ()
         # An aggregate of nothing is NaN in pandas; Great Expectations then finds that it lies in no interval.
-        return {key: float("nan") if value is None else value for key, value in zip(queries, values, strict=True)}
+        found = {key: float("nan") if value is None else value for key, value in zip(queries, values, strict=True)}
+        return found | self._judged(tests, groups, collected)
+
+    @staticmethod
+    def _judged(
+        tests: Mapping[Any, GroupTest], groups: Mapping[Any, Metric], collected: Sequence[pl.DataFrame]
+    ) -> dict[Any, GroupCounts]:
+        found = zip(tests.items(), collected, strict=True)
+        return {key: test.judge(counts, _arguments(groups[key])) for (key, test), counts in found}
+
+
+def _group_test(metric: Metric) -> GroupTest:
+    return GROUP_TESTS[metric.metric_name.removeprefix(METRIC_PREFIX)]
 
 
 def _arguments(metric: Metric) -> dict[str, Any]:

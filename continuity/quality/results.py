@@ -1,4 +1,4 @@
-"""What the gate found: verdicts, counts and shares. No cell value and no id has a place in these types."""
+"""What the gate found: verdicts, counts, shares and names of places. No value or id of a person has a place here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from continuity.schema import TableName
 from continuity.vocabulary import Language, Severity
 
 Engine = Literal["polars", "pandas"]
-Grain = Literal["row", "patient_year", "provider_day"]
+Grain = Literal["row", "patient_year", "provider_day", "provider", "unit", "unit_month", "group"]
+TrendState = Literal["new", "worse", "same", "better", "gone", "unchecked"]
 Texts = Mapping[Language, Mapping[str, str]]
 
 
@@ -40,8 +41,10 @@ class Finding:
         Per language: ``title``, ``cause`` and ``action``, in plain words for the owner of the data.
     engine : {"polars", "pandas"}
         What computed it. ``pandas`` says that Great Expectations' own engine had to step in.
-    grain : {"row", "patient_year", "provider_day"}
-        What one row is: a row of the table, one patient in one calendar year, or one provider on one day.
+    grain : {"row", "patient_year", "provider_day", "provider", "unit", "unit_month", "group"}
+        What is counted: rows of the table, patients in calendar years, providers on days, units in months, ...
+    where : tuple of str
+        The units, teams or areas that break an expectation on groups, and their periods; never people.
     """
 
     key: str
@@ -57,6 +60,7 @@ class Finding:
     texts: Texts
     engine: Engine
     grain: Grain = "row"
+    where: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Give the finding as JSON-ready values.
@@ -79,6 +83,7 @@ class Finding:
             "observed": self.observed,
             "engine": self.engine,
             "grain": self.grain,
+            "where": list(self.where),
             "texts": {language: dict(parts) for language, parts in self.texts.items()},
         }
 
@@ -126,6 +131,74 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """How one expectation fares beside an earlier check.
+
+    Parameters
+    ----------
+    key : str
+    state : {"new", "worse", "same", "better", "gone", "unchecked"}
+        ``unchecked``: it failed then and was not looked at now.
+    n_before, n_now : int or None
+        Rows (or groups) that break the expectation; None where there is no such number.
+    share_before, share_now : float or None
+    texts : mapping
+        As in `Finding`; at least the titles.
+    """
+
+    key: str
+    state: TrendState
+    n_before: int | None
+    share_before: float | None
+    n_now: int | None
+    share_now: float | None
+    texts: Texts
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the trend as JSON-ready values.
+
+        Returns
+        -------
+        dict
+            All fields but the texts, which stand in the findings.
+        """
+        names = ("key", "state", "n_before", "share_before", "n_now", "share_now")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What has changed since an earlier check.
+
+    Parameters
+    ----------
+    trends : tuple of Trend
+    n_rows_before : mapping
+        Rows of each table then.
+    rules_changed : bool
+        Whether a suite was edited in between, so that a trend may come from the rules and not from the data.
+    """
+
+    trends: tuple[Trend, ...]
+    n_rows_before: Mapping[str, int]
+    rules_changed: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """Give the comparison as JSON-ready values.
+
+        Returns
+        -------
+        dict
+            All fields by their names.
+        """
+        return {
+            "trends": [trend.to_dict() for trend in self.trends],
+            "n_rows_before": dict(self.n_rows_before),
+            "rules_changed": self.rules_changed,
+        }
+
+
+@dataclass(frozen=True)
 class QualityResult:
     """The verdict of the gate.
 
@@ -139,6 +212,8 @@ class QualityResult:
         Rows of each table that was checked.
     suites : mapping
         Per suite file the first 16 hexadecimal digits of its SHA-256: which wording of the rules was used.
+    comparison : Comparison or None
+        What has changed since an earlier check, where one was given.
 
     Examples
     --------
@@ -150,6 +225,7 @@ class QualityResult:
     skipped: tuple[Skipped, ...]
     n_rows: Mapping[str, int]
     suites: Mapping[str, str]
+    comparison: Comparison | None = None
 
     @property
     def critical(self) -> tuple[Finding, ...]:
@@ -165,6 +241,11 @@ class QualityResult:
     def passed(self) -> bool:
         """Whether no critical expectation failed."""
         return not self.critical
+
+    @property
+    def fallbacks(self) -> tuple[Finding, ...]:
+        """The findings that Great Expectations' own pandas engine had to work out."""
+        return tuple(finding for finding in self.findings if finding.engine == "pandas")
 
     def _failed(self, severity: Severity) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if not f.success and f.severity == severity)
@@ -185,4 +266,6 @@ class QualityResult:
             "suites": dict(self.suites),
             "findings": [finding.to_dict() for finding in self.findings],
             "skipped": [skip.to_dict() for skip in self.skipped],
+            "fallbacks": [finding.key for finding in self.fallbacks],
+            "comparison": None if self.comparison is None else self.comparison.to_dict(),
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from continuity.errors import InputError, did_you_mean, listing
+from continuity.quality.groups import GROUP_TESTS
 from continuity.quality.results import Texts
 from continuity.schema import TABLES, TableName
 from continuity.vocabulary import Language, Severity, words
@@ -51,7 +52,8 @@ class Expectation:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns the expectation looks at, each once."""
-        named = [self.kwargs[key] for key in _COLUMN_KEYS if key in self.kwargs]
+        test = GROUP_TESTS.get(self.type)
+        named = test.columns(self.kwargs) if test else [self.kwargs[key] for key in _COLUMN_KEYS if key in self.kwargs]
         return tuple(dict.fromkeys([*named, *self.kwargs.get("column_list", [])]))
 
 
@@ -149,7 +151,7 @@ def _expectation(entry: object, table: TableName, where: str) -> Expectation:
     if severity not in words(Severity):
         _refuse(where, "has no severity that the gate knows", f"Allowed: {listing(words(Severity))}.")
     kwargs = {name: value for name, value in kwargs.items() if name not in _RUNTIME_KWARGS}
-    _refuse_nameless(kwargs, where)
+    _refuse_nameless(kwargs, entry["type"], where)
     return Expectation(meta["key"], table, entry["type"], kwargs, severity, _texts(meta))
 
 
@@ -164,8 +166,9 @@ def _texts(meta: Mapping[str, Any]) -> Texts:
     }
 
 
-def _refuse_nameless(kwargs: Mapping[str, Any], where: str) -> None:
-    names = [kwargs[key] for key in _COLUMN_KEYS if key in kwargs]
+def _refuse_nameless(kwargs: Mapping[str, Any], expectation_type: str, where: str) -> None:
+    test = GROUP_TESTS.get(expectation_type)
+    names = test.columns(kwargs) if test else [kwargs[key] for key in _COLUMN_KEYS if key in kwargs]
     listed = kwargs.get("column_list", [])
     if not isinstance(listed, list) or not all(isinstance(name, str) for name in [*names, *listed]):
         _refuse(where, "names a column by something that is not text", "Columns are named by text.")

@@ -14,6 +14,7 @@ import polars as pl
 
 from continuity.errors import InputError, did_you_mean
 from continuity.quality.coverage import covers
+from continuity.quality.groups import GROUP_TESTS
 from continuity.quality.results import Engine
 from continuity.quality.suites import Expectation
 
@@ -32,6 +33,7 @@ class Outcome:
     share_unexpected: float | None
     observed: float | None
     engine: Engine
+    where: tuple[str, ...] = ()
 
 
 def refuse_malformed(expectations: Iterable[Expectation]) -> None:
@@ -47,6 +49,8 @@ def refuse_malformed(expectations: Iterable[Expectation]) -> None:
         Names the suite, the expectation and the arguments that do not fit.
     """
     from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    import continuity.quality.expectations  # noqa: F401  # makes our own types known
 
     known = list_registered_expectation_implementations()
     for expectation in expectations:
@@ -102,6 +106,7 @@ def evaluate(frame: pl.LazyFrame, columns: Sequence[str], expectations: Sequence
     InputError
         An expectation cannot be evaluated on this column, by either engine.
     """
+    import continuity.quality.expectations  # noqa: F401  # makes our own types known
     from continuity.quality.polars_engine import PolarsExecutionEngine
 
     schema = frame.collect_schema()
@@ -167,6 +172,7 @@ def _outcome(expectation: Expectation, result: Any, engine: Engine) -> Outcome:
         share_unexpected=None if percent is None else percent / 100,
         observed=_observed(expectation.type, found),
         engine=engine,
+        where=tuple(found.get("details", {}).get("where", ())) if expectation.type in GROUP_TESTS else (),
     )
 
 

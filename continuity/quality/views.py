@@ -8,7 +8,7 @@ therefore a column here, with a name that a suite can use.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -54,6 +54,14 @@ _VISITS: Final[Mapping[str, Derived]] = {
         "Day on which enrolment ends, from the table of patients; null where it is open or not known.",
         ("visits.patient_id", "patients.enrolled_to"),
     ),
+    "patient_enrolled_from": Derived(
+        "Day on which enrolment begins, from the table of patients; null where it is not known.",
+        ("visits.patient_id", "patients.enrolled_from"),
+    ),
+    "provider_is_active_at_visit": Derived(
+        "Whether the visit lies in the provider's time at work; null for a provider who is not in the table.",
+        ("visits.provider_id", "visits.visit_at", "providers.active_from", "providers.active_to"),
+    ),
     "provider_is_listed_in_providers": Derived(
         "Whether the provider is in the table of providers; null for a visit without a provider.",
         ("visits.provider_id", "providers.provider_id"),
@@ -75,6 +83,11 @@ _PATIENTS: Final[Mapping[str, Derived]] = {
         "Whether the listed provider is in the table of providers; null for a patient without one.",
         ("patients.listed_provider_id", "providers.provider_id"),
     ),
+    "listed_provider_has_left": Derived(
+        "Whether the listed provider left before the day of the latest visit; null where that is not known.",
+        ("patients.listed_provider_id", "providers.active_to", "visits.visit_at"),
+    ),
+    "enrolled_from_year": Derived("Calendar year in which enrolment begins.", ("patients.enrolled_from",)),
 }
 
 DERIVED: Final[Mapping[TableName, Mapping[str, Derived]]] = {"visits": _VISITS, "patients": _PATIENTS, "providers": {}}
@@ -155,6 +168,36 @@ def grain_of(table: TableName, columns: Iterable[str]) -> Grain | None:
     return grains.pop() if len(grains) == 1 else None
 
 
+_GROUPS: Final[Mapping[tuple[str, str | None], Grain]] = {
+    ("unit_id", None): "unit",
+    ("unit_id", "1mo"): "unit_month",
+    ("provider_id", None): "provider",
+    ("provider_id", "1d"): "provider_day",
+}
+
+
+def group_grain(arguments: Mapping[str, Any]) -> Grain:
+    """Give what an expectation on groups counts.
+
+    Parameters
+    ----------
+    arguments : mapping
+        Its arguments: ``by``, and ``every`` where there are periods.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> group_grain({"by": "unit_id", "every": "1mo"})
+    'unit_month'
+    >>> group_grain({"by": "area_code"})
+    'group'
+    """
+    return _GROUPS.get((arguments["by"], arguments.get("every")), "group")
+
+
 def view(tables: Tables, table: TableName, grain: Grain, columns: Iterable[str], today: date) -> pl.LazyFrame:
     """Give a table, or its sums, with the derived columns that are named.
 
@@ -215,18 +258,46 @@ def _visits(frame: pl.LazyFrame, tables: Tables, wanted: set[str], today: date) 
     from_patients = {
         "patient_is_listed_in_patients": pl.lit(value=True),
         "patient_birth_year": pl.col("birth_year").min(),
-        "patient_enrolled_to": pl.col("enrolled_to").max(),
+        "patient_enrolled_from": pl.col("enrolled_from").min(),
+        "patient_enrolled_to": _latest("enrolled_to"),
     }
     frame = _looked_up(frame, "patient_id", tables, _among(from_patients, wanted))
-    from_providers = {"provider_is_listed_in_providers": pl.lit(value=True)}
-    return _looked_up(frame, "provider_id", tables, _among(from_providers, wanted))
+    from_providers = {
+        "provider_is_listed_in_providers": pl.lit(value=True),
+        "_active": pl.struct(start=pl.col("active_from").min(), end=_latest("active_to")),
+    }
+    with_hidden = wanted | ({"_active"} if "provider_is_active_at_visit" in wanted else set())
+    frame = _looked_up(frame, "provider_id", tables, _among(from_providers, with_hidden))
+    return _at_work(frame) if "provider_is_active_at_visit" in wanted else frame
+
+
+def _at_work(frame: pl.LazyFrame) -> pl.LazyFrame:
+    day, active = pl.col("visit_at").dt.date(), pl.col("_active")
+    start, end = active.struct.field("start"), active.struct.field("end")
+    # An end may be the last day at work or the first day off: the day itself is allowed.
+    within = (start.is_null() | (day >= start)) & (end.is_null() | (day <= end))
+    return frame.with_columns(provider_is_active_at_visit=pl.when(active.is_not_null()).then(within)).drop("_active")
 
 
 def _patients(frame: pl.LazyFrame, tables: Tables, wanted: set[str], today: date) -> pl.LazyFrame:
     if "age_at_year_end" in wanted:
         frame = frame.with_columns(age_at_year_end=today.year - pl.col("birth_year"))
-    from_providers = {"listed_provider_is_in_providers": pl.lit(value=True)}
-    return _looked_up(frame, "listed_provider_id", tables, _among(from_providers, wanted))
+    if "enrolled_from_year" in wanted:
+        frame = frame.with_columns(enrolled_from_year=pl.col("enrolled_from").dt.year())
+    from_providers = {"listed_provider_is_in_providers": pl.lit(value=True), "_left": _latest("active_to")}
+    with_hidden = wanted | ({"_left"} if "listed_provider_has_left" in wanted else set())
+    frame = _looked_up(frame, "listed_provider_id", tables, _among(from_providers, with_hidden))
+    if "listed_provider_has_left" not in wanted:
+        return frame
+    # The list is judged as of the data's own end: an old export may name those who left since.
+    latest = tables["visits"].select(_as_of=pl.min_horizontal(pl.col("visit_at").dt.date().max(), pl.lit(today)))
+    frame = frame.join(latest, how="cross")
+    return frame.with_columns(listed_provider_has_left=pl.col("_left") < pl.col("_as_of")).drop("_left", "_as_of")
+
+
+def _latest(end: str) -> pl.Expr:
+    """Take the latest end among rows of one id; an open end, null, is later than any."""
+    return pl.when(pl.col(end).null_count() == 0).then(pl.col(end).max())
 
 
 def _among(columns: Mapping[str, pl.Expr], wanted: set[str]) -> dict[str, pl.Expr]:

@@ -1,15 +1,17 @@
 """The verdict on the data for people: what is wrong, how often, where, why, and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from continuity.reports.grids import Cell, Grid, number
 from continuity.reports.rendering import render
 from continuity.reports.wording import Words
 
 if TYPE_CHECKING:
-    from continuity.quality import Finding, QualityResult
+    from continuity.quality.results import Comparison, Finding, QualityResult, Trend
+
+_NAMED: Final = 20  # units named in a notice before "and 40 more"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Notice:
     Parameters
     ----------
     title, where, how_many, cause, action : str
+    trend : str
+        How it fared since an earlier check; empty where there was none.
     """
 
     title: str
@@ -26,6 +30,7 @@ class Notice:
     how_many: str
     cause: str
     action: str
+    trend: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,12 @@ class QualityView:
     critical, warnings : tuple of Notice
     checks, skipped, sizes : Grid
         All expectations, those not evaluated, and the rows of each table.
+    fallbacks : str
+        Names of the expectations that the pandas engine worked out; empty where there are none.
+    trends : Grid or None
+        What has changed since an earlier check, where one was given.
+    rules_changed : bool
+        Whether the expectations were edited since.
     """
 
     state: str
@@ -48,6 +59,9 @@ class QualityView:
     checks: Grid
     skipped: Grid
     sizes: Grid
+    fallbacks: str = ""
+    trends: Grid | None = None
+    rules_changed: bool = False
 
 
 def quality_view(quality: "QualityResult", words: Words) -> QualityView:
@@ -64,14 +78,18 @@ def quality_view(quality: "QualityResult", words: Words) -> QualityView:
     """
     state = "failed" if quality.critical else "warned" if quality.warnings else "passed"
     n = len(quality.critical or quality.warnings)
+    trends = {} if quality.comparison is None else {trend.key: trend for trend in quality.comparison.trends}
     return QualityView(
         state=state,
         verdict=words(f"quality.{state}", **({} if state == "passed" else {"n": words.style.count(n)})),
-        critical=tuple(_notice(finding, words) for finding in quality.critical),
-        warnings=tuple(_notice(finding, words) for finding in quality.warnings),
+        critical=tuple(_notice(finding, trends, words) for finding in quality.critical),
+        warnings=tuple(_notice(finding, trends, words) for finding in quality.warnings),
         checks=_checks(quality.findings, words),
         skipped=_skipped(quality, words),
         sizes=_sizes(quality, words),
+        fallbacks="; ".join(f"{_title(finding, words)} ({finding.expectation})" for finding in quality.fallbacks),
+        trends=None if quality.comparison is None else _trends(quality.comparison, words),
+        rules_changed=quality.comparison is not None and quality.comparison.rules_changed,
     )
 
 
@@ -95,14 +113,54 @@ def quality_page(quality: "QualityResult", input_name: str, words: Words, versio
     return render("quality.html", words, view=quality_view(quality, words), input_name=input_name, version=version)
 
 
-def _notice(finding: "Finding", words: Words) -> Notice:
+def _notice(finding: "Finding", trends: Mapping[str, "Trend"], words: Words) -> Notice:
     texts = finding.texts[words.language]
-    return Notice(texts["title"], _where(finding, words), _how_many(finding, words), texts["cause"], texts["action"])
+    trend = _trend(trends[finding.key], words) if finding.key in trends else ""
+    where, how_many = _where(finding, words), _how_many(finding, words)
+    return Notice(texts["title"], where, how_many, texts["cause"], texts["action"], trend)
+
+
+def _title(finding: "Finding | Trend", words: Words) -> str:
+    return finding.texts[words.language]["title"]
 
 
 def _where(finding: "Finding", words: Words) -> str:
     table = words.of_code("source_table", finding.table)
-    return f"{table}: {', '.join(finding.columns)}" if finding.columns else table
+    place = f"{table}: {', '.join(finding.columns)}" if finding.columns else table
+    if not finding.where:
+        return place
+    names, more = ", ".join(finding.where[:_NAMED]), len(finding.where) - _NAMED
+    shown = names if more <= 0 else words("quality.where_more", names=names, n=words.style.count(more))
+    return f"{place}. {shown}"
+
+
+def _trend(trend: "Trend", words: Words) -> str:
+    state = words(f"trend.{trend.state}")
+    if trend.n_before is None or trend.n_now is None:
+        return state
+    before, now = _amount(trend.n_before, trend.share_before, words), _amount(trend.n_now, trend.share_now, words)
+    return f"{state}: {before} → {now}"
+
+
+def _amount(n: int | None, share: float | None, words: Words) -> str:
+    if n is None:
+        return words("reason.missing")
+    return words.style.count(n) + ("" if share is None else f" ({words.style.share(share, 1)})")
+
+
+def _trends(comparison: "Comparison", words: Words) -> Grid:
+    rows = [
+        (
+            Cell(_title(trend, words)),
+            Cell(words(f"trend.{trend.state}")),
+            Cell(_amount(trend.n_before, trend.share_before, words), "count", trend.n_before),
+            Cell(_amount(trend.n_now, trend.share_now, words), "count", trend.n_now),
+        )
+        for trend in comparison.trends
+    ]
+    return _grid(
+        "quality.trend_title", ("quality.check", "quality.change", "quality.then", "quality.now"), rows, words, n_text=2
+    )
 
 
 def _how_many(finding: "Finding", words: Words) -> str:
@@ -150,11 +208,14 @@ def _skipped(quality: "QualityResult", words: Words) -> Grid:
 
 
 def _sizes(quality: "QualityResult", words: Words) -> Grid:
-    rows = [
-        (Cell(words.of_code("source_table", table)), Cell(words.style.count(n), "count", n))
-        for table, n in quality.n_rows.items()
-    ]
-    return _grid("quality.sizes_title", ("quality.file", "quality.rows"), rows, words, n_text=1)
+    before = None if quality.comparison is None else quality.comparison.n_rows_before
+    rows = []
+    for table, n in quality.n_rows.items():
+        now = Cell(words.style.count(n), "count", n)
+        then = () if before is None else (_number(before.get(table), "count", words),)
+        rows.append((Cell(words.of_code("source_table", table)), *then, now))
+    heads = ("quality.file", *(() if before is None else ("quality.rows_then",)), "quality.rows")
+    return _grid("quality.sizes_title", heads, rows, words, n_text=1)
 
 
 def _number(value: float | None, kind: str, words: Words) -> Cell:

@@ -1,20 +1,25 @@
 """Faults of real data, planted on request: one function a kind, whose first sentence is its effect.
 
+Here are the faults of visits that came first; `dirt_records` and `dirt_lists` have those of records and of lists.
+
 Each is planted block by block (50,000 patients) and leaves everything else as it was. A fault of one row or person is
 planted in the first block only.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, time, timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from continuity.synthetic.arrays import number_ids, take
 from continuity.synthetic.calendar import add_years
+from continuity.synthetic.dirt_lists import LIST_KINDS
+from continuity.synthetic.dirt_records import RECORD_KINDS
 from continuity.synthetic.setting import Dirt, Setting
+from continuity.synthetic.spots import Planting, Spot, append, change, shift
 from continuity.synthetic.tables import Synthetic
 from continuity.vocabulary import words
 
@@ -28,25 +33,6 @@ HOSTILE: Final = (
     "😀🩺",
     "-- ; DROP TABLE visits",
 )
-_MOMENTS: Final = ("visit_at", "contacted_at", "assessed_at")
-
-
-@dataclass(frozen=True)
-class Spot:
-    """Where dirt is planted: the setting, the number of the block, and random numbers of its own."""
-
-    setting: Setting
-    block: int
-    rng: np.random.Generator
-
-    def some(self, n: int, share: float) -> pl.Series:
-        """Mark a share of `n` rows, at least one where there are any."""
-        marked = self.rng.random(n) < share
-        marked[self.rng.integers(n) if n else slice(0)] = True
-        return pl.Series("marked", marked, dtype=pl.Boolean)
-
-
-Planting: TypeAlias = Callable[[Synthetic, Spot], Synthetic]
 
 
 def soil(clean: Synthetic, setting: Setting, block: int, seeds: np.random.SeedSequence) -> Synthetic:
@@ -77,25 +63,25 @@ def blank_provider(tables: Synthetic, spot: Spot) -> Synthetic:
     """Leave a third of the visits without a provider: null, empty, or spaces."""
     n = tables.visits.height
     blank = take(pl.Series([None, "", "  "], dtype=pl.String), spot.rng.integers(0, 3, n))
-    return _change(tables, spot.some(n, 1 / 3), provider_id=blank)
+    return change(tables, spot.some(n, 1 / 3), provider_id=blank)
 
 
 def unknown_patient(tables: Synthetic, spot: Spot) -> Synthetic:
     """Give one visit in a hundred to a patient who is not in the table of patients."""
     stranger = pl.lit("X") + pl.col("patient_id").str.slice(1)
-    return _change(tables, spot.some(tables.visits.height, 0.01), patient_id=stranger)
+    return change(tables, spot.some(tables.visits.height, 0.01), patient_id=stranger)
 
 
 def unknown_provider_id(tables: Synthetic, spot: Spot) -> Synthetic:
     """Give one visit in a hundred to a provider who is not in the table of providers."""
-    return _change(tables, spot.some(tables.visits.height, 0.01), provider_id=pl.lit("X999"))
+    return change(tables, spot.some(tables.visits.height, 0.01), provider_id=pl.lit("X999"))
 
 
 def bad_code(tables: Synthetic, spot: Spot) -> Synthetic:
     """Write a role outside the list into one visit in a hundred, and likewise a contact mode."""
     n = tables.visits.height
-    tables = _change(tables, spot.some(n, 0.01), provider_role=pl.lit("lääkäri"))
-    return _change(tables, spot.some(n, 0.01), contact_mode=pl.lit("fax"))
+    tables = change(tables, spot.some(n, 0.01), provider_role=pl.lit("lääkäri"))
+    return change(tables, spot.some(n, 0.01), contact_mode=pl.lit("fax"))
 
 
 def visit_before_birth(tables: Synthetic, spot: Spot) -> Synthetic:
@@ -105,13 +91,13 @@ def visit_before_birth(tables: Synthetic, spot: Spot) -> Synthetic:
     )["birth_year"]
     target = pl.datetime(births - 2, pl.col("visit_at").dt.month(), 1)
     marked = spot.some(tables.visits.height, 0.005) & births.is_not_null()
-    return _change(tables, marked, **_shift(target - pl.col("visit_at")))
+    return change(tables, marked, **shift(target - pl.col("visit_at")))
 
 
 def future_visit(tables: Synthetic, spot: Spot) -> Synthetic:
     """Move one visit in two hundred, with its contact and assessment, a hundred years ahead."""
     century = pl.col("visit_at").dt.offset_by("100y") - pl.col("visit_at")
-    return _change(tables, spot.some(tables.visits.height, 0.005), **_shift(century))
+    return change(tables, spot.some(tables.visits.height, 0.005), **shift(century))
 
 
 def visit_after_enrolment(tables: Synthetic, spot: Spot) -> Synthetic:
@@ -130,7 +116,7 @@ def visit_after_enrolment(tables: Synthetic, spot: Spot) -> Synthetic:
 def assessed_after_visit(tables: Synthetic, spot: Spot) -> Synthetic:
     """Assess one visit in fifty three days after it took place."""
     late = pl.col("visit_at") + pl.duration(days=3)
-    return _change(tables, spot.some(tables.visits.height, 0.02), assessed_at=late)
+    return change(tables, spot.some(tables.visits.height, 0.02), assessed_at=late)
 
 
 def missing_month(tables: Synthetic, spot: Spot) -> Synthetic:
@@ -158,7 +144,7 @@ def busy_patient(tables: Synthetic, spot: Spot) -> Synthetic:
     copies = source[spot.rng.integers(0, source.height, BUSY_VISITS)].with_columns(
         pl.col("visit_at") + apart, patient_id=pl.lit(model["patient_id"]), visit_id=number_ids("V-BUSY-", BUSY_VISITS)
     )
-    return _append(tables, copies)
+    return append(tables, copies)
 
 
 def pooled_login(tables: Synthetic, spot: Spot) -> Synthetic:
@@ -179,18 +165,18 @@ def pooled_login(tables: Synthetic, spot: Spot) -> Synthetic:
         contacted_at=pl.lit(None, dtype=pl.Datetime("us")),
         assessed_at=pl.lit(None, dtype=pl.Datetime("us")),
     )
-    return _append(tables, extra)
+    return append(tables, extra)
 
 
 def duplicated_visit_id(tables: Synthetic, spot: Spot) -> Synthetic:
     """Give one visit in a hundred the id of the visit before it in the table."""
     previous = pl.col("visit_id").shift(1).fill_null(pl.col("visit_id").last())
-    return _change(tables, spot.some(tables.visits.height, 0.01), visit_id=previous)
+    return change(tables, spot.some(tables.visits.height, 0.01), visit_id=previous)
 
 
 def duplicate_rows(tables: Synthetic, spot: Spot) -> Synthetic:
     """Write one visit in a hundred twice."""
-    return _append(tables, tables.visits.filter(spot.some(tables.visits.height, 0.01)))
+    return append(tables, tables.visits.filter(spot.some(tables.visits.height, 0.01)))
 
 
 def hostile_ids(tables: Synthetic, _spot: Spot) -> Synthetic:
@@ -213,21 +199,6 @@ def hostile_ids(tables: Synthetic, _spot: Spot) -> Synthetic:
     return Synthetic(rename(tables.visits), rename(tables.patients), rename(tables.providers))
 
 
-def _change(tables: Synthetic, marked: pl.Series, **values: pl.Expr | pl.Series) -> Synthetic:
-    """Put new values into the marked visits."""
-    changed = [pl.when(marked).then(value).otherwise(pl.col(name)).alias(name) for name, value in values.items()]
-    return replace(tables, visits=tables.visits.with_columns(changed))
-
-
-def _shift(by: pl.Expr) -> dict[str, pl.Expr]:
-    """Move a visit and what came before it by the same time."""
-    return {name: pl.col(name) + by for name in _MOMENTS}
-
-
-def _append(tables: Synthetic, rows: pl.DataFrame) -> Synthetic:
-    return replace(tables, visits=pl.concat([tables.visits, rows.select(tables.visits.columns)]))
-
-
 KINDS: Final[Mapping[Dirt, Planting]] = {
     "blank_provider": blank_provider,
     "unknown_patient": unknown_patient,
@@ -243,4 +214,6 @@ KINDS: Final[Mapping[Dirt, Planting]] = {
     "duplicated_visit_id": duplicated_visit_id,
     "duplicate_rows": duplicate_rows,
     "hostile_ids": hostile_ids,
+    **RECORD_KINDS,
+    **LIST_KINDS,
 }

@@ -27,6 +27,7 @@ def sound_tables() -> dict[str, pl.LazyFrame]:
             "provider_id": [f"D{i % 4}" for i in range(n)],
             "visit_id": list(range(n)),
             "provider_role": ["doctor"] * n,
+            "unit_id": ["U"] * n,
             "contact_mode": ["phone"] * n,
             "urgency": [None if i % 2 else "acute" for i in range(n)],
             "contacted_at": [moment - timedelta(days=2) for moment in at],
@@ -42,6 +43,8 @@ def sound_tables() -> dict[str, pl.LazyFrame]:
             "enrolled_from": [date(2020, 1, 1)] * 40,
             "enrolled_to": [None] * 20 + [date(2026, 1, 31)] * 20,
             "n_chronic": [i % 3 for i in range(40)],
+            "unit_id": ["U"] * 40,
+            "workload": [1.5] * 40,
         },
         schema_overrides={"enrolled_to": pl.Date},
     )
@@ -93,25 +96,46 @@ def change(table: str, column: str, n: int, value: object) -> dict[str, dict[str
         (change("visits", "patient_id", 1, None), {("visit_patient_known", "critical", 1)}),
         (change("visits", "visit_at", 2, None), {("visit_time_known", "critical", 2)}),
         (change("visits", "provider_id", 20, None), set()),
-        (change("visits", "provider_id", 21, None), {("visit_provider_known_mostly", "warning", 21)}),
+        (
+            change("visits", "provider_id", 21, None),
+            {("visit_provider_known_mostly", "warning", 21), ("unit_provider_known_mostly", "warning", 1)},
+        ),
         (
             change("visits", "provider_id", 101, None),
-            {("visit_provider_known_mostly", "warning", 101), ("visit_provider_known_half", "critical", 101)},
+            {
+                ("visit_provider_known_mostly", "warning", 101),
+                ("visit_provider_known_half", "critical", 101),
+                ("unit_provider_known_mostly", "warning", 1),
+                ("unit_provider_known_half", "critical", 1),
+            },
         ),
         (change("visits", "visit_id", 1, 7), {("visit_id_unique", "warning", 2)}),
         (
             change("visits", "visit_id", 2, 7),
             {("visit_id_unique", "warning", 3), ("visit_id_unique_mostly", "critical", 3)},
         ),
-        (change("visits", "provider_role", 3, "lääkäri"), {("visit_role_in_words", "warning", 3)}),
+        (
+            change("visits", "provider_role", 3, "lääkäri"),
+            {("visit_role_in_words", "warning", 3), ("provider_has_one_role", "warning", 3)},
+        ),
+        (change("visits", "visit_id", 2, None), {("visit_id_known", "warning", 2)}),
+        (change("visits", "unit_id", 20, None), set()),
+        (change("visits", "unit_id", 21, None), {("visit_unit_known_mostly", "warning", 21)}),
         (change("visits", "contact_mode", 3, "etä"), {("visit_mode_in_words", "warning", 3)}),
         (change("visits", "urgency", 3, "ehkä"), {("visit_urgency_in_words", "warning", 3)}),
         (
             change("visits", "visit_at", 1, datetime(2026, 2, 1, 23)),
-            set(),
+            {("patient_listed_provider_active", "warning", 10)},  # D3 left a month before what is now the latest visit
         ),
-        (change("visits", "visit_at", 1, datetime(2026, 2, 2)), {("visit_not_in_future", "warning", 1)}),
-        (change("visits", "contacted_at", 4, datetime(2026, 1, 1)), {("contact_before_visit", "warning", 4)}),
+        (
+            change("visits", "visit_at", 1, datetime(2026, 2, 2)),
+            {("visit_not_in_future", "warning", 1), ("patient_listed_provider_active", "warning", 10)},
+        ),
+        (
+            change("visits", "contacted_at", 4, datetime(2026, 1, 1)),
+            {("contact_before_visit", "warning", 4), ("contact_before_assessment", "warning", 4)},
+        ),
+        (change("visits", "assessed_at", 5, datetime(2024, 1, 1)), {("contact_before_assessment", "warning", 5)}),
         (change("visits", "assessed_at", 5, datetime(2026, 1, 1)), {("assessment_before_visit", "warning", 5)}),
         (change("visits", "provider_id", 6, "X"), {("visit_provider_listed", "warning", 6)}),
         (change("visits", "patient_id", 7, "X"), {("visit_patient_listed", "warning", 7)}),
@@ -121,7 +145,11 @@ def change(table: str, column: str, n: int, value: object) -> dict[str, dict[str
         ),
         (
             change("patients", "birth_year", 1, 2026),
-            {("visit_not_before_birth", "warning", 5), ("visit_not_before_birth_mostly", "critical", 5)},
+            {
+                ("visit_not_before_birth", "warning", 5),
+                ("visit_not_before_birth_mostly", "critical", 5),
+                ("patient_born_before_enrolment", "warning", 1),
+            },
         ),
         (
             change("patients", "birth_year", 1, 2027),
@@ -129,6 +157,7 @@ def change(table: str, column: str, n: int, value: object) -> dict[str, dict[str
                 ("visit_not_before_birth", "warning", 5),
                 ("visit_not_before_birth_mostly", "critical", 5),
                 ("patient_born_by_now", "warning", 1),
+                ("patient_born_before_enrolment", "warning", 1),
             },
         ),
         (change("patients", "birth_year", 1, 1899), {("patient_birth_year_plausible", "warning", 1)}),
@@ -144,11 +173,23 @@ def change(table: str, column: str, n: int, value: object) -> dict[str, dict[str
         (change("patients", "sex", 2, "N"), {("patient_sex_in_words", "warning", 2)}),
         (change("patients", "listed_provider_id", 2, "X"), {("patient_listed_provider_found", "warning", 2)}),
         (change("patients", "listed_provider_id", 2, None), set()),
-        (change("patients", "enrolled_from", 40, date(2026, 2, 1)), {("patient_enrolment_in_order", "warning", 20)}),
+        (
+            change("patients", "enrolled_from", 40, date(2026, 2, 1)),
+            {("patient_enrolment_in_order", "warning", 20), ("visit_not_before_enrolment", "warning", 200)},
+        ),
+        (change("patients", "enrolled_from", 1, date(2025, 2, 11)), {("visit_not_before_enrolment", "warning", 2)}),
+        (change("patients", "workload", 2, -0.5), {("patient_workload_plausible", "warning", 2)}),
+        (
+            change("providers", "active_to", 1, date(2025, 4, 5)),
+            {("visit_provider_active", "warning", 26), ("patient_listed_provider_active", "warning", 10)},
+        ),
         (change("patients", "n_chronic", 2, -1), {("patient_chronic_count_plausible", "warning", 2)}),
         (change("providers", "role", 1, "lääkäri"), {("provider_role_in_words", "warning", 1)}),
         (change("providers", "fte", 2, 80.0), {("provider_fte_plausible", "warning", 2)}),
-        (change("providers", "active_from", 4, date(2026, 1, 1)), {("provider_activity_in_order", "warning", 1)}),
+        (
+            change("providers", "active_from", 4, date(2026, 1, 1)),
+            {("provider_activity_in_order", "warning", 1), ("visit_provider_active", "warning", 200)},
+        ),
     ],
 )
 def test_one_fault_gives_its_finding_and_no_other(
@@ -169,7 +210,10 @@ def test_repeated_rows_warn_above_one_per_cent() -> None:
     tables = sound_tables()
     once_more = tables["visits"].head(2).with_columns(visit_id=pl.lit(None, pl.Int64))
     tables["visits"] = pl.concat([tables["visits"], once_more])
-    assert failed(check(tables, today=TODAY)) == {("visit_rows_unique", "warning", 4)}
+    assert failed(check(tables, today=TODAY)) == {
+        ("visit_rows_unique", "warning", 4),
+        ("visit_id_known", "warning", 2),
+    }
 
 
 def test_the_busiest_patient_and_provider_are_counted_in_their_own_units() -> None:
@@ -281,14 +325,15 @@ def test_trouble_of_the_source_is_told_without_the_cell(tmp_path: Path) -> None:
 
 def test_the_result_is_json_with_counts() -> None:
     content = json.loads(json.dumps(checked(**change("visits", "provider_id", 21, None)).to_dict()))
-    (warning,) = [f for f in content["findings"] if not f["success"]]
+    warning, per_unit = [f for f in content["findings"] if not f["success"]]
+    assert (per_unit["key"], per_unit["grain"], per_unit["where"]) == ("unit_provider_known_mostly", "unit", ["U"])
     assert (warning["key"], warning["n_unexpected"], warning["share_unexpected"]) == (
         "visit_provider_known_mostly",
         21,
         0.105,
     )
     assert set(warning["texts"]) == {"fi", "sv", "en"}
-    assert (content["passed"], content["n_warnings"]) == (True, 1)
+    assert (content["passed"], content["n_warnings"]) == (True, 2)
     assert all(len(digits) == 16 for digits in content["suites"].values())
 
 

@@ -110,6 +110,17 @@ CASES: list[tuple[str, dict[str, object]]] = [
     ("expect_table_columns_to_match_set", {"column_set": ["id", "code"]}),
     ("expect_table_columns_to_match_ordered_list", {"column_list": ["id", "code"]}),
     ("expect_column_to_exist", on_column("id")),
+    *[
+        ("expect_few_missing_per_group", {"by": by, "column": column, "max_share": share, "min_rows": 12})
+        for by, column, share in (("code", "id", 0.02), ("whole", "number", 0.2), ("flag", "code", 0.5))
+    ],
+    *[
+        ("expect_few_distinct_per_group", {"by": by, "column": column, "max_distinct": most, **period})
+        for by, column, most in (("code", "whole", 1), ("whole", "code", 3), ("id", "flag", 2))
+        for period in ({}, {"at": "at", "every": "1mo"}, {"at": "day", "every": "1q"})
+    ],
+    ("expect_steady_volume_per_group", {"by": "flag", "at": "at", "every": "1mo", "min_ratio": 0.8, "max_ratio": 1.2}),
+    ("expect_steady_volume_per_group", {"by": "code", "at": "day", "every": "1q", "min_ratio": 0.1, "min_rows": 3}),
 ]
 
 

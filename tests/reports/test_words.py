@@ -11,7 +11,7 @@ from continuity.evaluation.rollout.effects import SCHEMA as EFFECTS
 from continuity.metrics import Rules
 from continuity.metrics.engine.presets import PRESETS
 from continuity.privacy import ProtectedTable
-from continuity.quality.results import Grain
+from continuity.quality.results import Grain, TrendState
 from continuity.reports.content import ReportContent
 from continuity.reports.grids import PAIRS
 from continuity.reports.method import choice_of
@@ -73,6 +73,7 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
         "step": {*STEPS, "patients_below_min_visits"},
         "source_table": set(TABLES),
         "grain": set(words(Grain)),
+        "trend": set(words(TrendState)),
         "preset": set(PRESETS),
         "outcome": {"passed", "warning", "critical"},
         "book": {*tables, "cover"},
