@@ -4,7 +4,7 @@ Suites of Great Expectations JSON say what is expected of each table; `check` ev
 gives counts, shares and verdicts, never a value of a patient.
 """
 
-from continuity.quality.gate import check
+from continuity.quality.gate import check, derive
 from continuity.quality.results import Finding, QualityResult, Skipped
 
-__all__ = ["Finding", "QualityResult", "Skipped", "check"]
+__all__ = ["Finding", "QualityResult", "Skipped", "check", "derive"]

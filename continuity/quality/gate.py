@@ -17,7 +17,7 @@ from continuity.quality.quiet import quiet
 from continuity.quality.results import Finding, Grain, QualityResult, Skipped
 from continuity.quality.suites import Expectation, read_suites, refuse_unknown_column
 from continuity.quality.validator import Outcome
-from continuity.quality.views import Tables, grain_of, group_grain, known_columns, missing_for, view
+from continuity.quality.views import DERIVED, Tables, grain_of, group_grain, known_columns, missing_for, view
 from continuity.schema import TABLES, TableName
 from continuity.vocabulary import DEFAULT_TIME_ZONE
 
@@ -75,7 +75,7 @@ def check(
         result = check({"visits": visits})
         result.passed, [finding.key for finding in result.warnings]
     """
-    today = datetime.now(ZoneInfo(DEFAULT_TIME_ZONE)).date() if today is None else today
+    today = _today() if today is None else today
     loaded = read_suites(suites)
     schemas = {name: frame.collect_schema() for name, frame in tables.items()}
     _refuse_incomplete(schemas)
@@ -91,6 +91,42 @@ def check(
         n_rows={name: _n_rows(tables[name], name, findings.values()) for name in tables},
         suites={f"{suite.table}.json": suite.fingerprint for suite in loaded},
     )
+
+
+def derive(
+    tables: Mapping[TableName, pl.LazyFrame], table: TableName, *, grain: Grain = "row", today: date | None = None
+) -> pl.LazyFrame:
+    """Give a table with every derived column that the suites may name: what plain Great Expectations has to look at.
+
+    Parameters
+    ----------
+    tables : mapping
+        Canonical frames by their names.
+    table : {"visits", "patients", "providers"}
+    grain : {"row", "patient_year", "provider_day"}
+        What one row shall be; the last two are counts of visits.
+    today : datetime.date, optional
+        As in `check`.
+
+    Returns
+    -------
+    polars.LazyFrame
+        Columns that need what was not delivered are left out.
+
+    Examples
+    --------
+    >>> visits = pl.LazyFrame({"patient_id": ["P1"], "provider_id": ["D1"], "visit_at": [datetime(2025, 3, 1)]})
+    >>> derive({"visits": visits}, "visits").collect()["visit_year"].to_list()
+    [2025]
+    """
+    schemas = {name: frame.collect_schema() for name, frame in tables.items()}
+    columns = [name for name, column in DERIVED[table].items() if column.grain == grain]
+    there = [name for name in columns if not missing_for(table, [name], schemas)]
+    return view(tables, table, grain, there, _today() if today is None else today)
+
+
+def _today() -> date:
+    return datetime.now(ZoneInfo(DEFAULT_TIME_ZONE)).date()
 
 
 def _refuse_incomplete(schemas: Mapping[TableName, pl.Schema]) -> None:

@@ -55,20 +55,6 @@ def test_each_text_is_there_in_three_languages() -> None:
             assert len(titles) == 3, expectation.key
 
 
-def test_the_suites_load_with_great_expectations_alone() -> None:
-    with quiet():
-        import great_expectations as gx
-        from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
-        gx.get_context(mode="ephemeral")
-        for path in sorted(default_folder().glob("*.json")):
-            content = json.loads(path.read_text(encoding="utf-8"))
-            suite = gx.ExpectationSuite(**content)
-            assert len(suite.expectations) == len(content["expectations"]) > 0
-            for given in content["expectations"]:
-                assert ExpectationConfiguration(**given).to_domain_obj().severity.value == given["severity"]
-
-
 def test_each_derived_column_is_documented_beside_the_suites() -> None:
     readme = (default_folder() / "README.md").read_text(encoding="utf-8")
     for table, columns in DERIVED.items():
