@@ -40,7 +40,7 @@ def target(reference: Json) -> Target:
         value = text(identifier.get("value"))
         named = f"{text(identifier.get('system')) or ''}|{value}" if value else None
         return Target(kind or found.type, None, named)
-    return found._replace(type=found.type or kind)
+    return found if found.type or kind is None else found._replace(type=kind)
 
 
 @lru_cache(maxsize=1 << 16)

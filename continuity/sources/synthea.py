@@ -116,10 +116,11 @@ def read(path: str | Path, options: ReadOptions) -> Tables:
     units_only = _holds_organisations(raw, people, folder, options)
     if units_only:
         people.pop("providers", None)  # the people in it are not those whom the visits name
+    visits = _canonical(_by_unit(raw) if units_only else raw, "visits", where, options)
     tables = {name: _canonical(frame, name, file, options) for name, (frame, file) in people.items()}
     counts = _account(raw, tables, units_only=units_only)
     return Tables(
-        visits=_canonical(_by_unit(raw) if units_only else raw, "visits", where, options),
+        visits=visits,
         patients=tables.get("patients"),
         providers=tables.get("providers"),
         counts=counts,
@@ -203,11 +204,16 @@ def _holds_organisations(
     if not places.is_file() or "PROVIDER" not in raw.collect_schema():
         return False
     used = raw.select(Id="PROVIDER").drop_nulls().unique()
-    of_places = used.join(files.scan([places], options).select("Id"), on="Id", how="semi")
-    of_people = used.join(people["providers"][0].select("Id"), on="Id", how="semi") if "providers" in people else None
-    n_places = of_places.select(pl.len()).collect().item()
-    n_people = of_people.select(pl.len()).collect().item() if of_people is not None else 0
-    return bool(n_places > n_people)
+    staff = people["providers"][0] if "providers" in people else None
+    return _n_among(used, files.scan([places], options)) > (0 if staff is None else _n_among(used, staff))
+
+
+def _n_among(used: pl.LazyFrame, named: pl.LazyFrame) -> int:
+    """Count the ids that a table of places or people knows."""
+    if "Id" not in named.collect_schema():
+        return 0
+    known = used.join(named.select(pl.col("Id").cast(pl.String)), on="Id", how="semi")
+    return int(known.select(pl.len()).collect(engine="streaming").item())
 
 
 def _account(raw: pl.LazyFrame, people: Mapping[TableName, pl.LazyFrame], *, units_only: bool) -> tuple[Count, ...]:
