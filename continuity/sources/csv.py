@@ -93,8 +93,10 @@ def _first_rows(head: str, separator: str, path: Path) -> tuple[int, list[list[s
         read = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=separator), 101))
     except csv.Error:
         raise _open_quote(path) from None
-    filled = [number for number, row in enumerate(read) if any(cell.strip() for cell in row)]
-    return filled[0] if filled else 0, [read[number] for number in filled[:51]]
+    filled = [row for row in read if any(cell.strip() for cell in row)]
+    # Counted in the lines of Polars, which unlike Python takes a lone carriage return for a part of the line.
+    lines = (line.strip(f' \r\t"{separator}') for line in head.split("\n"))
+    return next((number for number, line in enumerate(lines) if line), 0), filled[:51]
 
 
 def _open_quote(path: Path) -> InputError:

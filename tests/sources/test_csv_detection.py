@@ -219,3 +219,12 @@ def test_a_csv_stays_text_where_text_is_asked_for(file: Path) -> None:
     frame = read_visits(file)
     assert isinstance(frame, pl.LazyFrame)
     assert frame.collect().select("patient_id", "provider_id").row(0) == ("007", "1e5")
+
+
+def test_a_lone_carriage_return_before_the_header_does_not_make_data_the_header(tmp_path: Path) -> None:
+    """Polars counts lines by line feeds only: one line skipped too many, and names of columns were ids of patients."""
+    path = tmp_path / "visits.csv"
+    path.write_bytes(b"\r,visit_at,provider_id\n131052-308T,2025-01-03,A\n")
+    with pytest.raises(InputError, match="'patient_id' is missing") as caught:
+        read_visits(path)
+    assert "131052" not in str(caught.value)
