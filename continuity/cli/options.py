@@ -36,6 +36,7 @@ suites = click.option(
 CODES: Final = ("services", "contacts", "visit_concepts")
 """Choices of a source that are lists of codes; each is a field of `ReadOptions` of the same name."""
 by_source = _group(  # one line a choice, named after the source that knows it
+    click.option("--query", metavar="SQL", help="Database: a table or a SELECT of visits. [default: visits]"),
     click.option("--services", metavar="CODE,...", help="Avohilmo: service types kept, or 'all'. [default: T11]"),
     click.option("--contacts", metavar="CODE,...", help="Avohilmo: contact codes kept, or 'all'. [default: R10]"),
     click.option(
@@ -130,6 +131,7 @@ def inputs_of(given: Given) -> Any:
         **{name: split(given.pop(name)) for name in CODES},
         visit_detail=given.pop("visit_detail"),
         max_malformed=given.pop("max_malformed"),
+        query=given.pop("query"),
     )
     key = _key(given)
     return Inputs(given.pop("visits"), given.pop("patients"), given.pop("providers"), given.pop("source"), options, key)

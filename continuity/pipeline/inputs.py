@@ -18,7 +18,7 @@ from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
 from continuity.privacy import Key, enter
 from continuity.schema import TableName
-from continuity.sources import ReadOptions, Tables, files
+from continuity.sources import ReadOptions, Tables, database, files
 from continuity.vocabulary import SourceKind
 
 Progress = Callable[[str], None]
@@ -52,8 +52,8 @@ class Inputs:
 
     @property
     def name(self) -> str:
-        """The name of the visits' file or folder, without its path."""
-        return Path(self.visits).name or Path(self.visits).resolve().name
+        """The name of the visits' file, folder or database, without its path or address."""
+        return database.name_of(self.visits)
 
     def found_kind(self) -> SourceKind:
         """Give the kind of the source: the one named, or the one that was recognised."""
@@ -118,7 +118,9 @@ class Inputs:
                 )
 
     def fingerprint(self) -> str:
-        """Give the SHA-256 of the files of the visits, in the order of their names."""
+        """Give the SHA-256 of the files of the visits, in the order of their names; of a server, that of the rows."""
+        if self.found_kind() == "database" and not sources.KINDS["database"].locate(self.visits):
+            return database.digest(sources.read(self.visits, kind=self.kind, options=self.options).visits)
         digest = hashlib.sha256()
         for path in sources.KINDS[self.found_kind()].locate(self.visits):
             with path.open("rb") as file:

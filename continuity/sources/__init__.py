@@ -8,7 +8,7 @@ import polars as pl
 
 from continuity.errors import UsageError
 from continuity.schema import TableName
-from continuity.sources import fhir, omop, synthea, tables
+from continuity.sources import database, fhir, omop, synthea, tables
 from continuity.sources.base import Count, ReadOptions, Source, Tables
 from continuity.vocabulary import DEFAULT_TIME_ZONE, SourceKind
 
@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 KINDS: Final[Mapping[SourceKind, Source]] = {
+    "database": database,
     "omop": omop,
     "fhir": fhir,
     "synthea": synthea,
@@ -46,7 +47,7 @@ def kind_of(path: str | Path, kind: SourceKind = "auto") -> SourceKind:
         return next(name for name, module in KINDS.items() if module.recognise(path))
     if kind not in KINDS:
         raise UsageError.unknown_choice("source", kind, ("auto", *KINDS))
-    return kind
+    return "database" if kind == "omop" and database.recognise(path) else kind
 
 
 def read(
@@ -61,9 +62,9 @@ def read(
 
     Parameters
     ----------
-    visits : path, glob or folder
+    visits : path, glob or folder; or the address of a database
     patients, providers : path, optional
-        Files of their own; they take the place of what lies beside the visits.
+        Files of their own; they take the place of what lies beside the visits. Of a database also tables or queries.
     kind : {"auto", "table", "avohilmo", "omop", "fhir", "synthea", "database"}
     options : ReadOptions, optional
 
@@ -79,11 +80,19 @@ def read(
         Something cannot be read.
     """
     options = options or ReadOptions()
-    module = KINDS[kind_of(visits, kind)]
-    found = module.read(visits, options)
     given: dict[TableName, str | Path | None] = {"patients": patients, "providers": providers}
-    beside = {name: module.read_table(path, name, options) for name, path in given.items() if path is not None}
-    return found.with_tables(**beside)
+    beside: dict[TableName, str | Path] = {name: path for name, path in given.items() if path is not None}
+    found_kind = kind_of(visits, kind)
+    if found_kind == "database":
+        return database.read_with(visits, beside, options, as_omop=kind == "omop")
+    if options.query is not None:
+        raise UsageError(
+            "A query is for databases, and the visits are in files.",
+            allowed="Allowed: VISITS as postgresql://host/database, or a file of DuckDB or SQLite.",
+        )
+    module = KINDS[found_kind]
+    found = module.read(visits, options)
+    return found.with_tables(**{name: module.read_table(path, name, options) for name, path in beside.items()})
 
 
 def read_visits(

@@ -39,6 +39,8 @@ class ReadOptions:
         OMOP: take visits from visit_detail instead of visit_occurrence.
     max_malformed : float
         FHIR: the share of lines, 0-1, that may be malformed before a file is refused.
+    query : str, optional
+        Of a database: the table or the SELECT of the visits.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class ReadOptions:
     visit_concepts: tuple[str, ...] | None = None
     visit_detail: bool = False
     max_malformed: float = 0.001
+    query: str | None = None
 
     def __post_init__(self) -> None:
         try:
