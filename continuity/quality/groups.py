@@ -107,7 +107,8 @@ def _judge_volume(counts: pl.DataFrame, given: Arguments) -> GroupCounts:
     ratio, most = pl.col("n") / pl.col("before"), given.get("max_ratio") or float("inf")
     off = looked_at.sort("group", "period").filter((ratio < given["min_ratio"]) | (ratio > most))
     names = _names(off["group"], given["by"], counts.group_by("group").agg(pl.col("n").sum())["n"])
-    where = tuple(f"{name} ({period:%Y-%m-%d})" for name, period in zip(names, off["period"], strict=False))
+    form = "%Y-%m-%d" if given["every"].endswith(("d", "w")) else "%Y-%m"
+    where = tuple(f"{name} {period:{form}}" for name, period in zip(names, off["period"], strict=False))
     return GroupCounts(looked_at.height, off.height, where)
 
 

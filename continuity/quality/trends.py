@@ -10,6 +10,7 @@ from continuity.errors import InputError
 from continuity.quality.results import Comparison, Finding, QualityResult, Texts, Trend, TrendState
 
 _NEEDED: Final = {"key": str, "success": bool}
+_NOTICEABLE: Final = 0.05
 _NUMBERS: Final = ("n_unexpected", "share_unexpected")
 
 
@@ -75,7 +76,8 @@ def compared(result: QualityResult, earlier: Earlier) -> QualityResult:
 
     Notes
     -----
-    Shares are compared where both are known, for exports differ in length; otherwise counts.
+    Shares are compared where both are known, for exports differ in length; otherwise counts. A change below a twentieth
+    of the larger number is called ``same``: files of two months never agree to the last row.
     """
     trends = (*_now(result, earlier), *_unchecked(result, earlier))
     changed = any(earlier.suites.get(name, digits) != digits for name, digits in result.suites.items())
@@ -118,7 +120,8 @@ def _state(finding: Finding, before: Mapping[str, Any] | None) -> TrendState:
     for name in reversed(_NUMBERS):
         then, now = _number(before, name), getattr(finding, name)
         if then is not None and now is not None:
-            return "same" if now == then else "worse" if now > then else "better"
+            small = abs(now - then) < _NOTICEABLE * max(now, then)
+            return "same" if small or now == then else "worse" if now > then else "better"
     return "same"
 
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from continuity.quality.results import Grain
 from continuity.schema import TABLES, TableName
-from continuity.vocabulary import DEFAULT_TIME_ZONE
+from continuity.vocabulary import DEFAULT_TIME_ZONE, Role, words
 
 Tables = Mapping[TableName, pl.LazyFrame]
 
@@ -41,6 +41,9 @@ class Derived:
 _VISITS: Final[Mapping[str, Derived]] = {
     "visit_date": Derived("Calendar day of the visit, on its own clock.", ("visits.visit_at",)),
     "visit_year": Derived("Calendar year of the visit.", ("visits.visit_at",)),
+    "known_role": Derived(
+        "Role of the visit's provider where it is a known word; else null.", ("visits.provider_role",)
+    ),
     "is_in_future": Derived("Whether the visit lies after today.", ("visits.visit_at",)),
     "patient_is_listed_in_patients": Derived(
         "Whether the patient is in the table of patients; null for a visit without a patient.",
@@ -251,6 +254,7 @@ def _visits(frame: pl.LazyFrame, tables: Tables, wanted: set[str], today: date) 
     own = {
         "visit_date": visit_at.dt.date(),
         "visit_year": visit_at.dt.year(),
+        "known_role": pl.when(pl.col("provider_role").is_in(words(Role))).then(pl.col("provider_role")),
         "is_in_future": visit_at.dt.replace_time_zone(None) >= tomorrow,
     }
     frame = frame.with_columns(**_among(own, wanted))

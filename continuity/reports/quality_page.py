@@ -11,6 +11,7 @@ from continuity.reports.wording import Words
 if TYPE_CHECKING:
     from continuity.quality.results import Comparison, Finding, QualityResult, Trend
 
+_STATES: Final = ("new", "worse", "unchecked", "same", "better", "gone")  # what asks for action comes first
 _NAMED: Final = 20  # units named in a notice before "and 40 more"
 
 
@@ -21,6 +22,10 @@ class Notice:
     Parameters
     ----------
     title, where, how_many, cause, action : str
+    places : tuple of str
+        Units, and their months, that break an expectation on groups.
+    more : str
+        How many further places there are; empty where all are named.
     trend : str
         How it fared since an earlier check; empty where there was none.
     """
@@ -30,6 +35,8 @@ class Notice:
     how_many: str
     cause: str
     action: str
+    places: tuple[str, ...] = ()
+    more: str = ""
     trend: str = ""
 
 
@@ -116,8 +123,17 @@ def quality_page(quality: "QualityResult", input_name: str, words: Words, versio
 def _notice(finding: "Finding", trends: Mapping[str, "Trend"], words: Words) -> Notice:
     texts = finding.texts[words.language]
     trend = _trend(trends[finding.key], words) if finding.key in trends else ""
-    where, how_many = _where(finding, words), _how_many(finding, words)
-    return Notice(texts["title"], where, how_many, texts["cause"], texts["action"], trend)
+    n_more = len(finding.where) - _NAMED
+    return Notice(
+        title=texts["title"],
+        where=_where(finding, words),
+        how_many=_how_many(finding, words),
+        cause=texts["cause"],
+        action=texts["action"],
+        places=finding.where[:_NAMED],
+        more=words("quality.where_more", n=words.style.count(n_more)) if n_more > 0 else "",
+        trend=trend,
+    )
 
 
 def _title(finding: "Finding | Trend", words: Words) -> str:
@@ -126,12 +142,7 @@ def _title(finding: "Finding | Trend", words: Words) -> str:
 
 def _where(finding: "Finding", words: Words) -> str:
     table = words.of_code("source_table", finding.table)
-    place = f"{table}: {', '.join(finding.columns)}" if finding.columns else table
-    if not finding.where:
-        return place
-    names, more = ", ".join(finding.where[:_NAMED]), len(finding.where) - _NAMED
-    shown = names if more <= 0 else words("quality.where_more", names=names, n=words.style.count(more))
-    return f"{place}. {shown}"
+    return f"{table} ({', '.join(finding.columns)})" if finding.columns else table
 
 
 def _trend(trend: "Trend", words: Words) -> str:
@@ -156,7 +167,7 @@ def _trends(comparison: "Comparison", words: Words) -> Grid:
             Cell(_amount(trend.n_before, trend.share_before, words), "count", trend.n_before),
             Cell(_amount(trend.n_now, trend.share_now, words), "count", trend.n_now),
         )
-        for trend in comparison.trends
+        for trend in sorted(comparison.trends, key=lambda trend: _STATES.index(trend.state))
     ]
     return _grid(
         "quality.trend_title", ("quality.check", "quality.change", "quality.then", "quality.now"), rows, words, n_text=2

@@ -111,7 +111,6 @@ EXPECTED: dict[Dirt, Count] = {
     "bad_code": lambda clean, dirty: {
         "visit_role_in_words": differ(clean, dirty, "visits", "provider_role"),
         "visit_mode_in_words": differ(clean, dirty, "visits", "contact_mode"),
-        "provider_has_one_role": two_roles(dirty),
     },
     "visit_before_birth": old_dates,
     "future_visit": lambda clean, dirty: {
