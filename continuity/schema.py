@@ -196,7 +196,7 @@ def _canonical_id(expr: pl.Expr, dtype: pl.DataType, name: str, where: str) -> p
     if dtype == pl.Null or _is_category(dtype):
         expr, dtype = expr.cast(pl.String), pl.String()
     if dtype == pl.String:
-        return pl.when(expr.str.strip_chars() != "").then(expr).alias(name)
+        return expr.map_batches(_without_blanks, return_dtype=pl.String(), is_elementwise=True).alias(name)
     if dtype.is_integer():
         return expr
     raise InputError(
@@ -204,6 +204,14 @@ def _canonical_id(expr: pl.Expr, dtype: pl.DataType, name: str, where: str) -> p
         allowed="Ids must be text or whole numbers: other types lose digits.",
         next_step="Write the ids as text and try again.",
     )
+
+
+def _without_blanks(ids: pl.Series) -> pl.Series:
+    # Stripping takes longer than all else that is done to ids, and a text that begins with a visible ASCII character
+    # is not blank: it is enough to compare where all do.
+    if ((ids >= "!") & (ids < "\x7f")).all():
+        return ids
+    return ids.set(ids.str.strip_chars() == "", None)
 
 
 def _is_category(dtype: pl.DataType) -> bool:

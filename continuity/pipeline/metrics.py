@@ -132,13 +132,18 @@ def _account(table: pl.DataFrame, rules: Rules) -> dict[str, Any]:
     known, unknown = (int(rows[name].sum()) for name in _COUNTED)
     return {
         "n_rows": table.height,
-        "n_patients": rows["patient_id"].n_unique(),
+        "n_patients": _n_runs(rows["patient_id"]),
         "n_visits": n_visits,
         "unknown_share": unknown / (known + unknown) if known + unknown else None,
         "n_below_min_visits": int(few.sum()),
         "share_visits_below_min_visits": float(rows.filter(few)["n_visits"].sum() / n_visits) if n_visits else None,
         "mean": _means(table),
     }
+
+
+def _n_runs(sorted_ids: pl.Series) -> int:
+    """Count what is different, of ids in order."""
+    return int((sorted_ids != sorted_ids.shift()).sum()) + 1 if sorted_ids.len() else 0
 
 
 def _means(table: pl.DataFrame) -> dict[str, float | None]:

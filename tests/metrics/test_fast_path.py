@@ -17,7 +17,7 @@ from continuity.metrics.engine.rules import Rules
 
 from .drawn import FIRST, examples, frame, visits
 
-EVERYTHING = frozenset({"n_visits", "n_providers", "n_usual", "sum_squares", "same_pairs"})
+EVERYTHING = frozenset({"n_visits", "n_providers", "n_usual", "sum_squares", "sum_n_log2_n", "same_pairs"})
 LISTED = EVERYTHING | {"n_listed", "n_while_listed"}
 NESTED = [
     (FIRST, FIRST + timedelta(days=9)),
@@ -122,9 +122,7 @@ def test_two_texts_with_one_key_are_found_and_counted_by_the_plain_path(monkeypa
 
     monkeypatch.setattr(batches.Ids, "expressions", colliding)
     with pytest.raises(batches.CollisionError):
-        run.statistics(
-            table.lazy().rename({"provider_id": "actor"}), (np.empty(0, np.int64),) * 2, ["drop"], with_listed=False
-        )
+        run.statistics(table.lazy().rename({"provider_id": "actor"}), run.Asked(["drop"]))
     assert_frame_equal(*both(Sources(table.lazy()), Rules(), None), abs_tol=1e-12)
 
 

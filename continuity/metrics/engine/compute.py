@@ -10,7 +10,6 @@ from continuity.errors import UsageError
 from continuity.metrics.engine import prepare, symbols
 from continuity.metrics.engine import windows as w
 from continuity.metrics.engine.allowed import refuse
-from continuity.metrics.engine.further import resolve_further
 from continuity.metrics.engine.groups import THRESHOLD, check_grains, groups_of
 from continuity.metrics.engine.path import statistics_of
 from continuity.metrics.engine.registry import Index, index
@@ -166,7 +165,7 @@ def indices_of(
     counted = frozenset(table.collect_schema().names())
     scenarios = SCENARIOS[rules.unknown_provider]
     for scenario in scenarios:
-        table = table.with_columns(**resolve(scenario, counted), **resolve_further(scenario, counted))
+        table = table.with_columns(**resolve(scenario, counted))
         table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
     return _wide(table, chosen, scenarios, also) if output == "wide" else _long(table, chosen, scenarios, also)
 

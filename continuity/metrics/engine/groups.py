@@ -10,7 +10,6 @@ from continuity.errors import UsageError
 from continuity.metrics.engine import symbols
 from continuity.metrics.engine import windows as w
 from continuity.metrics.engine.allowed import refuse
-from continuity.metrics.engine.further import resolve_further
 from continuity.metrics.engine.prepare import Sources, prepared
 from continuity.metrics.engine.registry import Index, Sums
 from continuity.metrics.engine.rows import ROWS, Job, groups, lists
@@ -87,7 +86,7 @@ def _with_terms(
     names = frozenset(rows.collect_schema().names())
     for scenario in scenarios:
         if "n_known" in names:
-            rows = rows.with_columns(**resolve(scenario, names), **resolve_further(scenario, names))
+            rows = rows.with_columns(**resolve(scenario, names))
         for entry in entries:
             rows = rows.with_columns(_counts(entry, rules).alias(f"{entry.key}@counts"))
             counts = pl.col(f"{entry.key}@counts")

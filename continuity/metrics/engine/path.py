@@ -15,7 +15,9 @@ from continuity.metrics.engine.rules import Rules
 from continuity.metrics.engine.statistics import LISTED, NETWORK, SCENARIOS, statistics
 from continuity.metrics.engine.windows import Window, with_windows
 
-_KNOWN_TO_THE_KERNEL: Final = frozenset({"n_visits", "n_providers", "n_usual", "sum_squares", "same_pairs", *LISTED})
+_KNOWN_TO_THE_KERNEL: Final = frozenset(
+    {"n_visits", "n_providers", "n_usual", "sum_squares", "sum_n_log2_n", "same_pairs", *LISTED}
+)
 
 
 def statistics_of(
@@ -69,7 +71,8 @@ def _counted(
 
     scenarios = SCENARIOS[rules.unknown_provider] if "same_pairs" in needs else ()
     in_order = rules.same_day == "keep_all" and not with_listed and not _joins(sources, rules)
-    return run.lazily(visits, spans, scenarios, plain, with_listed=with_listed, in_order=in_order, now=now)
+    asked = run.Asked(scenarios, with_listed=with_listed, with_logs="sum_n_log2_n" in needs)
+    return run.lazily(visits, spans, asked, plain, in_order=in_order, now=now)
 
 
 def _splits_no_visit(spans: Sequence[Window], rules: Rules) -> bool:

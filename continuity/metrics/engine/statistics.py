@@ -42,10 +42,10 @@ def statistics(visits: pl.LazyFrame, needs: AbstractSet[str], rules: Rules) -> p
     -------
     polars.LazyFrame
         One row per patient and window: n_known, n_unknown, k_known, m_known, sum_squares_known and, where needed,
-        n_known_to_listed, n_known_while_listed, n_unknown_while_listed and the same_* of `_same_pairs`. Counts are
-        Int64: the square of a UInt32 count wraps.
+        n_known_to_listed, n_known_while_listed, n_unknown_while_listed, n_log2_n_known and the same_* of
+        `_same_pairs`. Counts are Int64: the square of a UInt32 count wraps.
     """
-    counts = _counts(visits, with_listed=bool(needs & LISTED))
+    counts = _counts(visits, with_listed=bool(needs & LISTED), with_logs="sum_n_log2_n" in needs)
     if "same_pairs" not in needs:
         return counts
     for scenario in SCENARIOS[rules.unknown_provider]:
@@ -54,7 +54,7 @@ def statistics(visits: pl.LazyFrame, needs: AbstractSet[str], rules: Rules) -> p
     return counts
 
 
-def _counts(visits: pl.LazyFrame, *, with_listed: bool) -> pl.LazyFrame:
+def _counts(visits: pl.LazyFrame, *, with_listed: bool, with_logs: bool) -> pl.LazyFrame:
     known, n = pl.col("actor").is_not_null(), pl.col("n")
     flags = ["while_listed", "to_listed"] if with_listed else []
     per_actor = visits.group_by(*KEYS, "actor").agg(
@@ -65,6 +65,8 @@ def _counts(visits: pl.LazyFrame, *, with_listed: bool) -> pl.LazyFrame:
         "n_known_while_listed": pl.col("while_listed").filter(known).sum(),
         "n_unknown_while_listed": pl.col("while_listed").filter(~known).sum(),
     }
+    # In order of size, so that the last digit does not depend on the names; see `_expected_same_pairs`.
+    logs = {"n_log2_n_known": _n_log2_n(n.filter(known).sort()).cum_sum().last().fill_null(0.0)}
     return per_actor.group_by(*KEYS).agg(
         n_known=n.filter(known).sum(),
         n_unknown=n.filter(~known).sum(),
@@ -72,7 +74,12 @@ def _counts(visits: pl.LazyFrame, *, with_listed: bool) -> pl.LazyFrame:
         m_known=n.filter(known).max().fill_null(0),
         sum_squares_known=(n * n).filter(known).sum(),
         **(listed if with_listed else {}),
+        **(logs if with_logs else {}),
     )
+
+
+def _n_log2_n(n: pl.Expr) -> pl.Expr:
+    return pl.when(n > 1).then(n * n.log(2)).otherwise(0.0)
 
 
 def resolve(scenario: Scenario, columns: AbstractSet[str]) -> dict[str, pl.Expr]:
@@ -87,8 +94,8 @@ def resolve(scenario: Scenario, columns: AbstractSet[str]) -> dict[str, pl.Expr]
     Returns
     -------
     dict of str to polars.Expr
-        n_visits, n_providers, n_usual, sum_squares and, where their parts are there, same_pairs, n_listed,
-        n_while_listed, n_provider_pairs.
+        n_visits, n_providers, n_usual, sum_squares and, where their parts are there, sum_n_log2_n, same_pairs,
+        n_listed, n_while_listed, n_provider_pairs.
     """
     n, u = pl.col("n_known"), pl.col("n_unknown")
     k, m, s = pl.col("k_known"), pl.col("m_known"), pl.col("sum_squares_known")
@@ -102,6 +109,14 @@ def resolve(scenario: Scenario, columns: AbstractSet[str]) -> dict[str, pl.Expr]
     found = dict(zip(("n_visits", "n_providers", "n_usual", "sum_squares"), symbols[scenario], strict=True))
     if f"same_{scenario}" in columns:
         found["same_pairs"] = pl.col(f"same_{scenario}")
+    if "n_log2_n_known" in columns:
+        logs = pl.col("n_log2_n_known")
+        found["sum_n_log2_n"] = {
+            "drop": logs,
+            "each_distinct": logs,
+            "one_group": logs + _n_log2_n(u),
+            "to_usual": logs - _n_log2_n(m) + _n_log2_n(m + u),
+        }[scenario]
     if "n_known_to_listed" in columns:
         missed = pl.col("n_unknown_while_listed")
         found["n_listed"] = pl.col("n_known_to_listed") + (missed if scenario == "to_usual" else 0)

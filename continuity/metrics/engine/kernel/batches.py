@@ -1,10 +1,10 @@
 """Visits in batches, as arrays divided by patient: what the loops work on."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,15 @@ from continuity.metrics.engine.kernel import loops
 
 BATCH = 1_000_000
 THREADS = 2  # more gain nothing: reading keeps the other cores busy, and the loops wait for memory
+ARRAYS: Final = ("keys", "checks", "times", "actors", "flags")
+DTYPES: Final = {
+    "keys": np.uint64,
+    "checks": np.uint32,
+    "rows": np.uint32,
+    "times": np.int64,
+    "actors": np.uint32,
+    "flags": np.uint8,
+}
 _NONE = np.empty(0, np.uint32)
 Given = TypeVar("Given")
 Done = TypeVar("Done")
@@ -55,10 +64,8 @@ class CollisionError(Exception):
 class Codebook:
     """Dense codes for the providers, from 1 on in the order in which they are met; 0 is the unknown provider."""
 
-    table: loops.Keys = field(default_factory=lambda: np.zeros(1 << 16, np.uint64))
-    codes: loops.Codes = field(default_factory=lambda: np.zeros(1 << 16, np.uint32))
-    checks: loops.Codes = field(default_factory=lambda: np.zeros(1 << 16, np.uint32))
     n_used: int = 0
+    book: tuple[loops.Keys, loops.Codes, loops.Codes] = field(default_factory=lambda: _empty_book(1 << 16))
 
     def encode(self, keys: loops.Keys, known: Any, checks: loops.Codes) -> loops.Codes:
         """Give the codes of a batch.
@@ -68,34 +75,28 @@ class Codebook:
         CollisionError
             Two providers share a key.
         """
-        parts: list[loops.Codes] = []
-        done = 0
-        while done < keys.size or not parts:
-            part, self.n_used, n = loops.encode(keys[done:], known[done:], self.table, self.codes, self.n_used)
-            parts.append(part[:n])
+        out, done = np.empty(keys.size, np.uint32), 0
+        while done < keys.size:
+            self.n_used, n, agree = loops.encode(
+                keys[done:], checks[done:], known[done:], self.book, self.n_used, out[done:]
+            )
+            if not agree:
+                raise CollisionError
             done += n
             if done < keys.size:
                 self._grow()
-        out = np.concatenate(parts)
-        if checks.size:
-            self._compare(out[known], checks[known])
         return out
 
     def _grow(self) -> None:
-        used = self.codes > 0
-        keys, codes = self.table[used], self.codes[used]
-        order = np.argsort(codes)
-        self.table, self.codes = np.zeros(2 * used.size, np.uint64), np.zeros(2 * used.size, np.uint32)
-        loops.encode(keys[order], np.ones(keys.size, np.bool_), self.table, self.codes, 0)
+        keys, codes, checks = self.book
+        order = np.argsort(codes)[codes.size - self.n_used :]
+        self.book = _empty_book(2 * codes.size)
+        everyone = np.ones(order.size, np.bool_)
+        loops.encode(keys[order], checks[order], everyone, self.book, 0, np.empty(order.size, np.uint32))
 
-    def _compare(self, codes: loops.Codes, checks: loops.Codes) -> None:
-        if self.checks.size <= self.n_used:
-            self.checks = np.concatenate([self.checks, np.zeros(self.n_used + 1, np.uint32)])
-        met = self.checks[codes]
-        new = met == 0
-        self.checks[codes[new]] = checks[new]
-        if np.any(self.checks[codes] != checks):
-            raise CollisionError
+
+def _empty_book(size: int) -> tuple[loops.Keys, loops.Codes, loops.Codes]:
+    return np.zeros(size, np.uint64), np.zeros(size, np.uint32), np.zeros(size, np.uint32)
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,51 @@ class Batch:
 
     Parameters
     ----------
-    keys, checks, rows : arrays
-        Key of the patient, its check and the number of the row among all (both empty for whole numbers).
+    keys, checks : arrays
+        Key of the patient and its check (empty for whole numbers).
     times, actors, flags : arrays
         Time, code of the provider, and flags about the list (empty where not asked for).
+    first_row : int
+        The number of the first row among all.
+    texts : polars.Series, optional
+        The text ids of the patients, where asked for.
     """
 
+    keys: loops.Keys
+    checks: loops.Codes
+    times: loops.Ints
+    actors: loops.Codes
+    flags: Any
+    first_row: int
+    texts: pl.Series | None
+
+    def sliced(self, rows: slice) -> "Batch":
+        """Give some of the rows, without a copy."""
+        arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
+        texts = None if self.texts is None else self.texts[rows]
+        return Batch(**arrays, first_row=self.first_row + (rows.start or 0), texts=texts)
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Put batches together, always in new arrays: the loops sort in place."""
+    arrays = {name: np.concatenate([getattr(batch, name) for batch in batches]) for name in ARRAYS}
+    texts = [batch.texts for batch in batches if batch.texts is not None]
+    return Batch(**arrays, first_row=batches[0].first_row, texts=pl.concat(texts) if texts else None)
+
+
+@dataclass(frozen=True)
+class Divided:
+    """One batch laid out part by part; a part holds all visits of its patients.
+
+    Parameters
+    ----------
+    starts : array of N_PARTS + 1
+        Where each part begins in the arrays.
+    keys, checks, rows, times, actors, flags : arrays
+        As in `Batch`; `rows` are the numbers of the rows among all (empty for whole numbers).
+    """
+
+    starts: loops.Ints
     keys: loops.Keys
     checks: loops.Codes
     rows: loops.Codes
@@ -117,25 +157,13 @@ class Batch:
     actors: loops.Codes
     flags: Any
 
-    def columns(self, change: Callable[[Any], Any]) -> dict[str, Any]:
-        """Give every array that is there, changed; the absent ones stay empty."""
-        return {name: change(array) if array.size else array for name, array in vars(self).items() if name != "starts"}
+    def part(self, name: str, number: int) -> Any:
+        """Give one array of one part."""
+        array = getattr(self, name)
+        return array[self.starts[number] : self.starts[number + 1]] if array.size else array
 
 
-@dataclass(frozen=True)
-class Divided(Batch):
-    """One batch laid out part by part; a part holds all visits of its patients.
-
-    Parameters
-    ----------
-    starts : array of N_PARTS + 1
-        Where each part begins in the arrays.
-    """
-
-    starts: loops.Ints
-
-
-def batches_of(visits: pl.LazyFrame, *, with_listed: bool) -> Iterator[Batch]:
+def batches_of(visits: pl.LazyFrame, *, with_listed: bool, with_texts: bool = False) -> Iterator[Batch]:
     """Read visits batch by batch, in their order.
 
     Raises
@@ -146,33 +174,51 @@ def batches_of(visits: pl.LazyFrame, *, with_listed: bool) -> Iterator[Batch]:
     schema = visits.collect_schema()
     patients, actors = Ids("patient_id", schema["patient_id"]), Ids("actor", schema["actor"])
     flags = pl.col("while_listed").cast(pl.UInt8) + 2 * pl.col("to_listed").cast(pl.UInt8)
+    with_texts &= patients.is_text
     selected = visits.select(
         *patients.expressions(),
         *actors.expressions(),
         pl.col("actor").is_not_null().alias("known"),
         pl.col("visit_at").to_physical().alias("time"),
         *([flags.alias("flags")] if with_listed else []),
+        *(["patient_id"] if with_texts else []),
     )
     book, n_rows = Codebook(), 0
     for batch in selected.collect_batches(chunk_size=BATCH, maintain_order=True):
         if batch.is_empty():
             continue
-        until = n_rows + batch.height
         yield Batch(
             keys=patients.keys(batch),
             checks=patients.checks(batch),
-            rows=np.arange(n_rows, until, dtype=np.uint32) if patients.is_text else _NONE,
             times=batch["time"].to_numpy(),
             actors=book.encode(actors.keys(batch), batch["known"].to_numpy(), actors.checks(batch)),
             flags=batch["flags"].to_numpy() if with_listed else np.empty(0, np.uint8),
+            first_row=n_rows,
+            texts=batch["patient_id"] if with_texts else None,
         )
-        n_rows = until
+        n_rows += batch.height
 
 
 def divide(batch: Batch) -> Divided:
     """Lay a batch out part by part."""
     starts, places = loops.part_order(batch.keys)
-    return Divided(**batch.columns(lambda values: loops.laid_out(values, places)), starts=starts)
+    rows = np.arange(batch.first_row, batch.first_row + places.size, dtype=np.uint32) if batch.checks.size else _NONE
+    arrays = {name: getattr(batch, name) for name in ARRAYS} | {"rows": rows}
+    laid = {name: loops.laid_out(array, places) if array.size else array for name, array in arrays.items()}
+    return Divided(starts=starts, **laid)
+
+
+def whole_patients(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Keep the last patient of each batch back for the next; each list, joined, holds whole patients."""
+    kept: list[Batch] = []
+    for batch in batches:
+        cut = loops.last_run(batch.keys)
+        if cut > 0 or (kept and kept[-1].keys[-1] != batch.keys[0]):
+            yield [*kept, batch.sliced(slice(0, cut))]
+            kept = []
+        kept.append(batch.sliced(slice(cut, None)))
+    if kept:
+        yield kept
 
 
 def in_turn(work: Callable[[Given], Done], batches: Iterable[Given]) -> Iterator[Done]:

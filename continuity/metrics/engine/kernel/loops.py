@@ -3,6 +3,7 @@
 Arrays in, arrays out. Ids are 64-bit keys, providers 32-bit codes (0: unknown), times 64-bit integers of any unit.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -69,72 +70,96 @@ def laid_out(values: NDArray[Any], places: NDArray[np.int32]) -> NDArray[Any]:
 
 
 @compiled
-def encode(keys: Keys, known: NDArray[np.bool_], table: Keys, codes: Codes, n_used: int) -> tuple[Codes, int, int]:
-    """Give each key a code from 1 on, 0 where it is not known; the table is open addressing, 0 in `codes` is free.
+def encode(  # noqa: PLR0917 # compiled functions take no keywords
+    keys: Keys, checks: Codes, known: NDArray[np.bool_], book: tuple[Keys, Codes, Codes], n_used: int, out: Codes
+) -> tuple[int, int, bool]:
+    """Fill `out` with a code from 1 on for each key, 0 where it is not known.
 
-    Stops when the table is half full; gives the codes, the number used, and how many rows are done.
+    The book is an open table of keys, codes (0: free) and checks. Stops when it is half full; gives the number of
+    codes used, how many rows are done, and whether all checks agree.
     """
-    out = np.zeros(keys.size, np.uint32)
-    mask = np.uint64(table.size - 1)
+    table, codes, own = book
+    mask, agree = np.uint64(table.size - 1), True
     for i in range(keys.size):
         if not known[i]:
+            out[i] = 0
             continue
         slot = mixed(keys[i]) & mask
         while codes[slot] != 0 and table[slot] != keys[i]:
             slot = (slot + np.uint64(1)) & mask
         if codes[slot] == 0:
             if 2 * n_used >= table.size:
-                return out, n_used, i
+                return n_used, i, agree
             n_used += 1
             table[slot], codes[slot] = keys[i], n_used
+            if checks.size:
+                own[slot] = checks[i]
+        elif checks.size:
+            agree &= own[slot] == checks[i]
         out[i] = codes[slot]
-    return out, n_used, keys.size
+    return n_used, keys.size, agree
 
 
 @compiled
-def slot_of(key: Any, table: Keys, slots: NDArray[np.int32]) -> Any:
-    """Give the slot of a key in an open table: its own, or the free one (-1 in `slots`) where it belongs."""
+def numbered(keys: Keys, checks: Codes, table: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ints, bool]:
+    """Give the number of each row's patient, the first row of each patient, and whether all checks agree.
+
+    The table is open addressing, all 0 at first. Where it becomes half full, no first rows are given.
+    """
     mask = np.uint64(table.size - 1)
-    slot = mixed(key) & mask
-    while slots[slot] >= 0 and table[slot] != key:
-        slot = (slot + np.uint64(1)) & mask
-    return slot
-
-
-@compiled
-def patients_of(keys: Keys, checks: Codes) -> tuple[NDArray[np.int32], Ints, bool]:
-    """Give the number of each row's patient, the first row of each patient, and whether all checks agree."""
-    table, slots = np.empty(4096, np.uint64), np.full(4096, -1, np.int32)
-    numbers, firsts = np.empty(keys.size, np.int32), np.empty(keys.size, np.int64)
+    numbers, firsts = np.empty(keys.size, np.int32), np.empty(table.size // 2, np.int64)
+    met = np.empty(table.size // 2 + 1, np.uint64)  # the keys by number, together and so near the processor
     n, agree = 0, True
     for i in range(keys.size):
-        slot = slot_of(keys[i], table, slots)
-        if slots[slot] < 0:
-            if 2 * n >= table.size:  # small while it can be: a small table stays near the processor
-                table, slots = np.empty(4 * table.size, np.uint64), np.full(4 * table.size, -1, np.int32)
-                for number in range(n):
-                    moved = slot_of(keys[firsts[number]], table, slots)
-                    table[moved], slots[moved] = keys[firsts[number]], number
-                slot = slot_of(keys[i], table, slots)
-            table[slot], slots[slot], firsts[n] = keys[i], n, i
+        slot = mixed(keys[i]) & mask
+        number = table[slot]
+        while number != 0 and met[number] != keys[i]:
+            slot = (slot + np.uint64(1)) & mask
+            number = table[slot]
+        if number == 0:
+            if n == firsts.size:
+                return numbers, firsts[:0].copy(), agree
+            firsts[n] = i
             n += 1
+            table[slot], met[n], number = n, keys[i], n
         elif checks.size:
-            agree &= checks[firsts[slots[slot]]] == checks[i]
-        numbers[i] = slots[slot]
+            agree &= checks[firsts[number - 1]] == checks[i]
+        numbers[i] = number - 1
     return numbers, firsts[:n].copy(), agree
 
 
+def patients_of(keys: Keys, checks: Codes) -> tuple[NDArray[np.int32], Ints, bool]:
+    """Give the number of each row's patient, the first row of each patient, and whether all checks agree."""
+    size = 1 << max(8, (keys.size // 4).bit_length())  # small while it can be: it stays near the processor
+    while True:
+        numbers, firsts, agree = numbered(keys, checks, np.zeros(size, np.int32))
+        if firsts.size or not keys.size:
+            return numbers, firsts, agree
+        size *= 4
+
+
 @compiled
-def runs_of(keys: Keys) -> Ints:
-    """Give where each run of equal keys starts, and the end."""
+def runs_of(keys: Keys, checks: Codes) -> tuple[Ints, bool]:
+    """Give where each run of equal keys starts, and the end; and whether all checks agree."""
     starts = np.empty(keys.size + 1, np.int64)
-    n = 0
+    n, agree = 0, True
     for i in range(keys.size):
         if i == 0 or keys[i] != keys[i - 1]:
             starts[n] = i
             n += 1
+        elif checks.size:
+            agree &= checks[i] == checks[i - 1]
     starts[n] = keys.size
-    return starts[: n + 1].copy()
+    return starts[: n + 1].copy(), agree
+
+
+@compiled
+def last_run(keys: Keys) -> int:
+    """Give where the last run of equal keys starts."""
+    start = keys.size - 1
+    while start > 0 and keys[start - 1] == keys[-1]:
+        start -= 1
+    return start
 
 
 @compiled
@@ -191,20 +216,37 @@ def sort_codes(codes: Codes) -> None:
 
 
 @compiled
-def count(actors: Codes, seen: Ints, out: Ints) -> None:
-    """Fill `out` with the `MEASURES` of one patient's visits; `seen` holds a 0 for every code, before and after."""
+def count(actors: Codes, seen: Ints, sizes: Ints, out: Ints) -> int:
+    """Fill `out` with the `MEASURES` of one patient's visits, and `sizes` with the visits to each known provider.
+
+    `seen` holds a 0 for every code, before and after. Gives the number of providers.
+    """
     n_known, k, m, squares = 0, 0, 0, 0
     for actor in actors:
         if actor != 0:
-            before = seen[actor]
-            seen[actor] = before + 1
             n_known += 1
-            k += before == 0
-            m = max(m, before + 1)
-            squares += 2 * before + 1
+            seen[actor] += 1
     for actor in actors:
-        seen[actor] = 0
+        n = seen[actor]
+        if n > 0:
+            sizes[k] = n
+            k += 1
+            m = max(m, n)
+            squares += n * n
+            seen[actor] = 0
     out[0], out[1], out[2], out[3], out[4] = n_known, actors.size - n_known, k, m, squares
+    return k
+
+
+@compiled
+def sum_n_log2_n(sizes: Ints) -> float:
+    """Give the sum of n log2 n, added from the smallest n on, so that the order of providers decides no digit."""
+    total = 0.0
+    sizes.sort()
+    for n in sizes:
+        if n > 1:
+            total += n * math.log2(n)
+    return total
 
 
 @compiled
@@ -252,6 +294,18 @@ def equal_pairs_between(before: Codes, after: Codes, rule: int) -> int:
 
 
 @compiled
+def equal_successive(actors: Codes, rule: int) -> int:
+    """Give the number of equal successive pairs of visits of which no two are at one moment."""
+    total, last = 0, -1
+    for i in range(actors.size):
+        if actors[i] == 0 and rule == DROP:
+            continue
+        total += last >= 0 and actors[last] == actors[i] and (actors[i] != 0 or rule == GROUP)
+        last = i
+    return total
+
+
+@compiled
 def same_pairs(times: Ints, actors: Codes, rule: int) -> float:
     """Give the expected number of equal successive pairs, over all orders of visits at the same moment.
 
@@ -286,6 +340,38 @@ def spans_of(times: Ints, window_starts: Ints, window_ends: Ints, window: int) -
 
 
 @compiled
+def put_in_order(starts: Ints, times: Ints, actors: Codes, flags: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Put the visits of each patient in order of time, in place; tell which patients have two at one moment."""
+    tied = np.zeros(starts.size - 1, np.bool_)
+    for patient in range(starts.size - 1):
+        low, high = starts[patient], starts[patient + 1]
+        ordered, equal = True, False
+        for i in range(low + 1, high):
+            ordered &= times[i] >= times[i - 1]
+            equal |= times[i] == times[i - 1]
+        if not ordered:
+            sort_by_time(times[low:high], actors[low:high], flags[low:high] if flags.size else flags)
+            for i in range(low + 1, high):
+                equal |= times[i] == times[i - 1]
+        tied[patient] = equal
+    return tied
+
+
+@compiled
+def rows_of(starts: Ints, times: Ints, window_starts: Ints, window_ends: Ints) -> int:
+    """Give the number of pairs of a patient and a window that holds a visit of theirs."""
+    if window_starts.size == 0:
+        return starts.size - 1
+    n_rows = 0
+    for patient in range(starts.size - 1):
+        own = times[starts[patient] : starts[patient + 1]]
+        for window in range(window_starts.size):
+            a, b = spans_of(own, window_starts, window_ends, window)
+            n_rows += b > a
+    return n_rows
+
+
+@compiled
 def measure(  # noqa: PLR0917 # compiled functions take no keywords
     starts: Ints,
     times: Ints,
@@ -293,37 +379,35 @@ def measure(  # noqa: PLR0917 # compiled functions take no keywords
     flags: NDArray[np.uint8],
     window_starts: Ints,
     window_ends: Ints,
-    rules: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints, Ints, NDArray[np.float64]]:
+    rules: Ints,
+    with_logs: bool,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Ints, Ints, NDArray[np.float64], NDArray[np.float64]]:
     """Measure every patient in every window that holds a visit of theirs.
 
-    Gives the patient's number, the window, the `MEASURES`, the `LISTED_MEASURES` and the equal successive pairs
-    under each of `rules`, one row per patient and window.
+    Gives the patient's number, the window, the `MEASURES`, the `LISTED_MEASURES`, the equal successive pairs under
+    each of `rules` and, where asked for, the sum of n log2 n: one column per patient and window.
     """
-    n_windows = max(1, window_starts.size)
-    n_rows = 0
-    for patient in range(starts.size - 1):
-        low, high = starts[patient], starts[patient + 1]
-        sort_by_time(times[low:high], actors[low:high], flags[low:high] if flags.size else flags)
-        for window in range(n_windows):
-            a, b = spans_of(times[low:high], window_starts, window_ends, window)
-            n_rows += b > a
+    tied = put_in_order(starts, times, actors, flags)
+    n_rows = rows_of(starts, times, window_starts, window_ends)
     patients, windows = np.empty(n_rows, np.int32), np.empty(n_rows, np.int32)
-    counts, listed = np.zeros((n_rows, 5), np.int64), np.zeros((n_rows if flags.size else 0, 3), np.int64)
-    same = np.zeros((n_rows, rules.size), np.float64)
-    seen = np.zeros(actors.max() + 1 if actors.size else 1, np.int64)
+    counts, listed = np.zeros((5, n_rows), np.int64), np.zeros((3, n_rows if flags.size else 0), np.int64)
+    same, logs = np.zeros((rules.size, n_rows), np.float64), np.zeros(n_rows if with_logs else 0, np.float64)
+    seen, sizes = np.zeros(actors.max() + 1 if actors.size else 1, np.int64), np.empty(actors.size, np.int64)
     row = 0
     for patient in range(starts.size - 1):
         low, high = starts[patient], starts[patient + 1]
-        for window in range(n_windows):
+        for window in range(max(1, window_starts.size)):
             a, b = spans_of(times[low:high], window_starts, window_ends, window)
             if b == a:
                 continue
+            now, own = times[low + a : low + b], actors[low + a : low + b]
             patients[row], windows[row] = patient, window
-            count(actors[low + a : low + b], seen, counts[row])
+            k = count(own, seen, sizes, counts[:, row])
+            if with_logs:
+                logs[row] = sum_n_log2_n(sizes[:k])
             if flags.size:
-                count_listed(actors[low + a : low + b], flags[low + a : low + b], listed[row])
+                count_listed(own, flags[low + a : low + b], listed[:, row])
             for r in range(rules.size):
-                same[row, r] = same_pairs(times[low + a : low + b], actors[low + a : low + b], rules[r])
+                same[r, row] = same_pairs(now, own, rules[r]) if tied[patient] else equal_successive(own, rules[r])
             row += 1
-    return patients, windows, counts, listed, same
+    return patients, windows, counts, listed, same, logs

@@ -1,7 +1,7 @@
 """The fast path as a lazy frame: nothing is read before the frame is collected."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -12,53 +12,79 @@ from polars.io.plugins import register_io_source
 from continuity.metrics.engine.kernel import loops
 from continuity.metrics.engine.kernel.batches import (
     BATCH,
+    DTYPES,
     Batch,
     CollisionError,
     Divided,
     batches_of,
     divide,
     in_turn,
+    joined,
+    whole_patients,
 )
 from continuity.metrics.engine.windows import Window, bounds_of
 
 _RULES: Final = {"drop": loops.DROP, "each_distinct": loops.DISTINCT, "one_group": loops.GROUP, "to_usual": loops.DROP}
-_DTYPES: Final = {
-    "keys": np.uint64,
-    "checks": np.uint32,
-    "rows": np.uint32,
-    "times": np.int64,
-    "actors": np.uint32,
-    "flags": np.uint8,
-}
-
-_ARRAYS: Final = ("keys", "rows", "windows", "counts", "listed", "same")
 Bounds = tuple[loops.Ints, loops.Ints]
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What the loops give, one row per patient and window."""
+class Asked:
+    """What is to be counted.
 
-    keys: loops.Keys
-    rows: loops.Codes
-    windows: Any
-    counts: loops.Ints
-    listed: loops.Ints
-    same: Any
+    Parameters
+    ----------
+    scenarios : sequence of str
+        The readings of unknown visits for which equal successive pairs are counted.
+    with_listed, with_logs : bool
+        Whether visits to the listed provider are counted, and whether n log2 n is summed.
+    bounds : two arrays
+        Where the windows start and end, in the unit of the visits' times; empty where all visits are in one.
+    """
+
+    scenarios: Sequence[str] = ()
+    with_listed: bool = False
+    with_logs: bool = False
+    bounds: Bounds = (np.empty(0, np.int64), np.empty(0, np.int64))
+
+    @property
+    def rules(self) -> loops.Ints:
+        """The rule of each scenario, as the loops know it."""
+        return np.array([_RULES[scenario] for scenario in self.scenarios], np.int64)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the loops give.
+
+    Parameters
+    ----------
+    ids : polars.Series
+        The patients; of text ids found by division, the row of a visit of each.
+    numbers : array
+        For each row of `counts` the place of its patient in `ids`.
+    counts : polars.DataFrame
+        One row per patient and window.
+    span : tuple of int, optional
+        The first and last time.
+    """
+
+    ids: pl.Series
+    numbers: Any
+    counts: pl.DataFrame
     span: tuple[int, int] | None
 
 
-class OutOfOrderError(Exception):
-    """The visits do not come in the order of their patients."""
+class NotTogetherError(Exception):
+    """The visits do not come patient by patient."""
 
 
 def lazily(
     visits: pl.LazyFrame,
     spans: Sequence[Window] | None,
-    scenarios: Sequence[str],
+    asked: Asked,
     plain: pl.LazyFrame,
     *,
-    with_listed: bool,
     in_order: bool,
     now: bool = False,
 ) -> pl.LazyFrame:
@@ -70,11 +96,10 @@ def lazily(
         patient_id, actor (null: unknown), visit_at and, for lists, while_listed and to_listed.
     spans : sequence of Window or None
         The windows; visits are divided by them where there are several.
-    scenarios : sequence of str
-        The readings of unknown visits for which equal successive pairs are counted.
+    asked : Asked
+        Without bounds: they follow from `spans`.
     plain : polars.LazyFrame
         The same by the plain path: it gives the schema, and serves where this path cannot.
-    with_listed : bool
     in_order : bool
         Whether the visits come in the same order each time. Text ids are looked up by row in a second pass, so visits
         that do not are kept in memory.
@@ -91,7 +116,7 @@ def lazily(
     def count() -> pl.DataFrame:
         once = visits if in_order or not is_text else visits.collect(engine="streaming").lazy()
         try:
-            frame, days = statistics(once, bounds, scenarios, with_listed=with_listed)
+            frame, days = statistics(once, replace(asked, bounds=bounds))
         except CollisionError:
             return plain.collect(engine="streaming")
         return frame.with_columns(days if spans is None else bounds_of(spans))
@@ -109,9 +134,7 @@ def lazily(
     return register_io_source(produce, schema=plain.collect_schema())
 
 
-def statistics(
-    visits: pl.LazyFrame, bounds: Bounds, scenarios: Sequence[str], *, with_listed: bool
-) -> tuple[pl.DataFrame, list[pl.Expr]]:
+def statistics(visits: pl.LazyFrame, asked: Asked) -> tuple[pl.DataFrame, list[pl.Expr]]:
     """Count what was seen; the columns are those of `continuity.metrics.engine.statistics.statistics`.
 
     Besides, give the days that the visits span, as window_start and window_end.
@@ -121,68 +144,53 @@ def statistics(
     CollisionError
         Two text ids share a key.
     """
-    rules = np.array([_RULES[scenario] for scenario in scenarios], np.int64)
-    parts = _measured(visits, bounds, rules, with_listed=with_listed)
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
+    parts, patients = _as_they_come(visits, asked) or _divided(visits, asked)
+    frame = pl.concat([part.counts for part in parts])
+    if asked.bounds[0].size:
+        patients = _repeated(patients, parts)
     days = _days([part.span for part in parts if part.span], visits)
-    del parts
+    frame = frame.insert_column(0, patients.alias("patient_id"))
+    return frame.with_columns(_filled()) if "to_usual" in asked.scenarios else frame, days
+
+
+def _as_they_come(visits: pl.LazyFrame, asked: Asked) -> tuple[list[Measured], pl.Series] | None:
+    """Measure visits that come patient by patient, and give the patients; give nothing where one comes twice."""
     dtype = visits.collect_schema()["patient_id"]
-    patients = _texts(visits, columns["rows"]) if dtype == pl.String else _numbers(columns["keys"], dtype)
-    named = {"window_id": columns["windows"].astype(np.int64)}
-    named |= dict(zip(loops.MEASURES, columns["counts"].T, strict=True))
-    named |= dict(zip(loops.LISTED_MEASURES, columns["listed"].T, strict=True)) if with_listed else {}
-    named |= dict(zip((f"same_{scenario}" for scenario in scenarios), columns["same"].T, strict=True))
-    frame = pl.DataFrame(named).insert_column(0, patients.alias("patient_id"))
-    return frame.with_columns(_filled()) if "to_usual" in scenarios else frame, days
+
+    def measure(batches: list[Batch]) -> Measured:
+        batch = joined(batches)
+        starts, agree = loops.runs_of(batch.keys, batch.checks)
+        if not agree:
+            raise CollisionError
+        keys = batch.keys[starts[:-1]]
+        if loops.patients_of(keys, batch.checks[:0])[1].size < keys.size:
+            raise NotTogetherError
+        ids = _numbers(keys, dtype) if batch.texts is None else batch.texts.gather(starts[:-1])
+        return _measure(ids, starts, (batch.times, batch.actors, batch.flags), asked)
+
+    read = batches_of(visits, with_listed=asked.with_listed, with_texts=True)
+    try:  # where patients are not together the first batch nearly always shows it, and little is read twice
+        parts = list(in_turn(measure, whole_patients(read)))
+    except NotTogetherError:
+        return None
+    if not parts:
+        return None
+    patients = pl.concat([part.ids for part in parts])
+    if patients.is_sorted():
+        return parts, patients.set_sorted()
+    return (parts, patients) if patients.n_unique() == patients.len() else None
 
 
-def _measured(visits: pl.LazyFrame, bounds: Bounds, rules: loops.Ints, *, with_listed: bool) -> list[Measured]:
-    """Measure visits that come patient by patient as they are; divide others first."""
-
-    def measure(batch: Batch) -> Measured:
-        return _measure(batch, loops.runs_of(batch.keys), bounds, rules)
-
-    if visits.collect_schema()["patient_id"] != pl.String:
-        try:
-            in_order = list(in_turn(measure, _whole_patients(batches_of(visits, with_listed=with_listed))))
-        except OutOfOrderError:  # nearly always at the first batch: then one million rows are read again
-            in_order = []
-        if in_order:
-            return in_order
-    chunks = list(in_turn(divide, batches_of(visits, with_listed=with_listed)))
-    return list(in_turn(lambda part: _measure_part(chunks, part, bounds, rules), range(loops.N_PARTS)))
+def _divided(visits: pl.LazyFrame, asked: Asked) -> tuple[list[Measured], pl.Series]:
+    """Divide visits by patient, measure each part, and give the patients too."""
+    dtype = visits.collect_schema()["patient_id"]
+    chunks = list(in_turn(divide, batches_of(visits, with_listed=asked.with_listed)))
+    parts = list(in_turn(lambda part: _measure_part(chunks, part, dtype, asked), range(loops.N_PARTS)))
+    ids = pl.concat([part.ids for part in parts])
+    return parts, _texts(visits, ids.to_numpy()) if dtype == pl.String else ids
 
 
-def _whole_patients(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Keep the last patient of each batch back for the next, so that each batch holds whole patients.
-
-    Raises
-    ------
-    OutOfOrderError
-        The visits do not come in the order of their patients.
-    """
-    kept: Batch | None = None
-    for batch in batches:
-        joined = batch if kept is None else _joined([kept, batch])
-        keys = joined.keys.view(np.int64)
-        if np.any(keys[1:] < keys[:-1]):
-            raise OutOfOrderError
-        cut = int(np.searchsorted(keys, keys[-1]))
-        yield _sliced(joined, slice(0, cut))
-        kept = _sliced(joined, slice(cut, None))
-    if kept is not None:
-        yield kept
-
-
-def _joined(batches: Sequence[Batch]) -> Batch:
-    return Batch(**{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in _DTYPES})
-
-
-def _sliced(batch: Batch, rows: slice) -> Batch:
-    return Batch(**batch.columns(lambda values: values[rows].copy()))  # a copy: the loops sort in place
-
-
-def _measure_part(chunks: Sequence[Divided], part: int, bounds: Bounds, rules: loops.Ints) -> Measured:
+def _measure_part(chunks: Sequence[Divided], part: int, dtype: pl.DataType, asked: Asked) -> Measured:
     """Bring one part of all batches together, patient by patient, and measure it.
 
     Raises
@@ -190,29 +198,38 @@ def _measure_part(chunks: Sequence[Divided], part: int, bounds: Bounds, rules: l
     CollisionError
         Two patients' text ids share a key.
     """
-    spans = [(chunk.starts[part], chunk.starts[part + 1]) for chunk in chunks]
 
     def of_part(name: str) -> Any:
-        arrays = [getattr(chunk, name)[a:b] for chunk, (a, b) in zip(chunks, spans, strict=True)]
-        return np.concatenate(arrays) if arrays else np.empty(0, _DTYPES[name])
+        return np.concatenate([np.empty(0, DTYPES[name]), *[chunk.part(name, part) for chunk in chunks]])
 
-    rows = Batch(**{name: of_part(name) for name in _DTYPES})
-    numbers, firsts, agree = loops.patients_of(rows.keys, rows.checks)
+    keys = of_part("keys")
+    numbers, firsts, agree = loops.patients_of(keys, of_part("checks"))
     if not agree:
         raise CollisionError
     starts, places = loops.by_patient(numbers, firsts.size)
-    return _measure(Batch(**rows.columns(lambda values: loops.laid_out(values, places))), starts, bounds, rules)
+    ids = pl.Series(of_part("rows")[firsts]) if dtype == pl.String else _numbers(keys[firsts], dtype)
+    times, actors, flags = (loops.laid_out(of_part(name), places) for name in ("times", "actors", "flags"))
+    return _measure(ids, starts, (times, actors, flags), asked)
 
 
-def _measure(batch: Batch, starts: loops.Ints, bounds: Bounds, rules: loops.Ints) -> Measured:
-    span = (int(batch.times.min()), int(batch.times.max())) if batch.times.size else None
-    patients, windows, counts, listed, same = loops.measure(
-        starts, batch.times, batch.actors, batch.flags, *bounds, rules
+def _measure(ids: pl.Series, starts: loops.Ints, visits: tuple[loops.Ints, loops.Codes, Any], asked: Asked) -> Measured:
+    times = visits[0]
+    span = (int(times.min()), int(times.max())) if times.size else None
+    numbers, windows, counts, listed, same, logs = loops.measure(
+        starts, *visits, *asked.bounds, asked.rules, asked.with_logs
     )
-    who = starts[patients]
-    return Measured(
-        batch.keys[who], batch.rows[who] if batch.rows.size else batch.rows, windows, counts, listed, same, span
-    )
+    named = {"window_id": windows.astype(np.int64)} | dict(zip(loops.MEASURES, counts, strict=True))
+    named |= dict(zip(loops.LISTED_MEASURES, listed, strict=True)) if asked.with_listed else {}
+    named |= {"n_log2_n_known": logs} if asked.with_logs else {}
+    named |= dict(zip((f"same_{scenario}" for scenario in asked.scenarios), same, strict=True))
+    return Measured(ids, numbers, pl.DataFrame(named), span)
+
+
+def _repeated(patients: pl.Series, parts: Sequence[Measured]) -> pl.Series:
+    """Give the patient of each row where there are several windows."""
+    sizes = [part.ids.len() for part in parts]
+    places = [part.numbers + np.int64(base) for part, base in zip(parts, np.cumsum([0, *sizes[:-1]]), strict=True)]
+    return patients.gather(np.concatenate(places))
 
 
 def _days(spans: Sequence[tuple[int, int]], visits: pl.LazyFrame) -> list[pl.Expr]:
@@ -236,14 +253,17 @@ def _numbers(keys: loops.Keys, dtype: pl.DataType) -> pl.Series:
 
 
 def _texts(visits: pl.LazyFrame, rows: loops.Codes) -> pl.Series:
-    """Look up the text ids of patients by the rows where they were first met, in a second pass over that column."""
-    wanted, inverse = np.unique(rows, return_inverse=True)
+    """Look up the text ids of patients, each by the row of one visit, in a second pass over that column."""
+    order = np.argsort(rows)
+    wanted = rows[order].astype(np.int64)
     found, base, at = [pl.Series([], dtype=pl.String)], 0, 0
     for batch in visits.select("patient_id").collect_batches(chunk_size=BATCH, maintain_order=True):
         until = int(np.searchsorted(wanted, base + batch.height))
-        found.append(batch["patient_id"].gather(wanted[at:until].astype(np.int64) - base))
+        found.append(batch["patient_id"].gather(wanted[at:until] - base))
         base, at = base + batch.height, until
-    return pl.concat(found).gather(inverse)
+    places = np.empty_like(order)
+    places[order] = np.arange(order.size)
+    return pl.concat(found, rechunk=True).gather(places)
 
 
 def _physical(dtype: pl.Datetime, spans: Sequence[Window]) -> Bounds:
