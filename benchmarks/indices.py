@@ -2,7 +2,8 @@
 
     python benchmarks/indices.py [--patients 5e6] [--runs 3] [--orders time,patient,random] [--ids integer,string]
 
-Each line compares medians of runs taken in turn, ours, theirs, ours, theirs. Values must agree on every patient.
+Each line compares the least of runs taken in turn, ours, theirs, ours, theirs. Values must agree on every patient. With
+--gate, 'continuity check' of the same file is compared with the indices.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from measure import compare, peer, row, run, table
 
 INDICES = ("upc", "coc", "hhi", "k_index", "mmci", "secon")
 TOLERANCE = 1e-12
+GATE = "the gate / the indices"
 
 
 def largest_difference(ours: Path, theirs: Path) -> float:
@@ -28,7 +30,7 @@ def largest_difference(ours: Path, theirs: Path) -> float:
     return max(float((a[key] - b[key]).abs().max() or 0.0) for key in INDICES)
 
 
-def commands(folder: Path, visits: Path, *, with_pandas: bool) -> dict[str, list[str]]:
+def commands(folder: Path, visits: Path, *, with_pandas: bool, with_gate: bool) -> dict[str, list[str]]:
     """Give the command of each contestant; the first is ours, the second the peer that ratios are taken to."""
     python, output = (
         sys.executable,
@@ -41,6 +43,8 @@ def commands(folder: Path, visits: Path, *, with_pandas: bool) -> dict[str, list
     }
     if with_pandas:
         found["pandas"] = [python, peer("pandas_indices.py"), str(visits), output["pandas"]]
+    if with_gate:
+        found[GATE] = [ours[0], "check", str(visits), "--quiet"]
     return found
 
 
@@ -59,6 +63,7 @@ def main() -> None:
     parser.add_argument("--orders", default="time,patient,random")
     parser.add_argument("--ids", default="integer,string")
     parser.add_argument("--pandas", action="store_true", help="the pandas peer too")
+    parser.add_argument("--gate", action="store_true", help="the gate too, beside the indices")
     args = parser.parse_args()
     rows, n = [], 0
     for name, how in settings(args):
@@ -67,12 +72,14 @@ def main() -> None:
             visits = folder / "visits.parquet"
             run([sys.executable, peer("make_visits.py"), args.patients, str(visits), *how])
             sys.stderr.write(f"{name}\n")
-            found = compare(commands(folder, visits, with_pandas=args.pandas), args.runs)
+            found = compare(commands(folder, visits, with_pandas=args.pandas, with_gate=args.gate), args.runs)
             difference = largest_difference(folder / "continuity.parquet", folder / "DuckDB.parquet")
             if difference > TOLERANCE:
                 raise SystemExit(f"{name}: the indices differ by {difference:.1e}.")
             n = pl.scan_parquet(visits).select(pl.len()).collect().item()
-        rows += [row(f"{name}: {who}", runs, found["DuckDB"]) for who, runs in found.items()]
+        rows += [
+            row(f"{name}: {who}", runs, found["continuity" if who == GATE else "DuckDB"]) for who, runs in found.items()
+        ]
     print(f"\nIndices of every patient, {n:,} visits, {args.runs} runs; all values agree to {TOLERANCE}.\n")
     print(table(rows))
 

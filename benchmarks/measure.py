@@ -1,7 +1,6 @@
 """Run whole processes and measure what a user would: seconds on the clock and peak memory."""
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ class Run:
     """One finished process."""
 
     seconds: float
+    cpu_seconds: float
     peak_mib: float
 
 
@@ -29,7 +29,7 @@ def run(command: Sequence[str]) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{Path(command[0]).name} failed ({process.returncode}):\n{complaint[-2000:]}")
-    return Run(time.perf_counter() - started, usage.ru_maxrss / 1024)
+    return Run(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def compare(commands: dict[str, Sequence[str]], runs: int) -> dict[str, list[Run]]:
@@ -39,22 +39,26 @@ def compare(commands: dict[str, Sequence[str]], runs: int) -> dict[str, list[Run
         for name, command in commands.items():
             found[name].append(run(command))
             last = found[name][-1]
-            sys.stderr.write(f"run {number + 1}: {name} {last.seconds:.1f} s, {last.peak_mib:,.0f} MiB\n")
+            times = f"{last.seconds:.1f} s, {last.cpu_seconds:.1f} s of processors"
+            sys.stderr.write(f"run {number + 1}: {name} {times}, {last.peak_mib:,.0f} MiB\n")
     return found
 
 
 def row(name: str, runs: list[Run], peers: list[Run]) -> str:
-    """Give medians, and the medians of ratios to the peer's runs, as a row of a Markdown table."""
-    seconds, memory = (statistics.median(getattr(r, f) for r in runs) for f in ("seconds", "peak_mib"))
-    pairs = list(zip(runs, peers, strict=True))
-    times = statistics.median(a.seconds / b.seconds for a, b in pairs)
-    memories = statistics.median(a.peak_mib / b.peak_mib for a, b in pairs)
-    return f"| {name} | {seconds:.1f} | {memory:,.0f} | {times:.2f} | {memories:.2f} |"
+    """Give the least of the runs and its ratio to the peer's least, as a row of a Markdown table.
+
+    The least is what the machine can do; all else is what other work on it took away. Memory is the most.
+    """
+    pairs = [(min(r.seconds for r in runs), min(r.seconds for r in peers))]
+    pairs += [(min(r.cpu_seconds for r in runs), min(r.cpu_seconds for r in peers))]
+    pairs += [(max(r.peak_mib for r in runs), max(r.peak_mib for r in peers))]
+    values = [f"{mine:,.1f} | {mine / theirs:.2f}" for mine, theirs in pairs]
+    return f"| {name} | {' | '.join(values)} |"
 
 
 def table(rows: list[str]) -> str:
     """Put a head over rows."""
-    head = ["| | median s | peak MiB | time / peer | memory / peer |", "| --- | --- | --- | --- | --- |"]
+    head = ["| | least s | / peer | least s of processors | / peer | peak MiB | / peer |", "|" + " --- |" * 7]
     return "\n".join([*head, *rows])
 
 

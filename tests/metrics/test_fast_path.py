@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from continuity.metrics.engine import windows as w
-from continuity.metrics.engine.kernel import batches, loops, run
+from continuity.metrics.engine.kernel import batches, measures, run
 from continuity.metrics.engine.path import statistics_of
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.rules import Rules
@@ -147,7 +147,7 @@ def test_no_visits_give_no_rows():
 @examples(80)
 def test_codes_are_sorted_at_any_length(codes):
     array = np.array(codes, np.uint32)
-    loops.sort_codes(array)
+    measures.sort_codes(array)
     assert array.tolist() == sorted(codes)
 
 

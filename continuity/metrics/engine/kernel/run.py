@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from continuity.metrics.engine.kernel import loops
+from continuity.metrics.engine.kernel import loops, measures
 from continuity.metrics.engine.kernel.batches import (
     BATCH,
     DTYPES,
@@ -24,7 +24,12 @@ from continuity.metrics.engine.kernel.batches import (
 )
 from continuity.metrics.engine.windows import Window, bounds_of
 
-_RULES: Final = {"drop": loops.DROP, "each_distinct": loops.DISTINCT, "one_group": loops.GROUP, "to_usual": loops.DROP}
+_RULES: Final = {
+    "drop": measures.DROP,
+    "each_distinct": measures.DISTINCT,
+    "one_group": measures.GROUP,
+    "to_usual": measures.DROP,
+}
 Bounds = tuple[loops.Ints, loops.Ints]
 
 
@@ -215,11 +220,11 @@ def _measure_part(chunks: Sequence[Divided], part: int, dtype: pl.DataType, aske
 def _measure(ids: pl.Series, starts: loops.Ints, visits: tuple[loops.Ints, loops.Codes, Any], asked: Asked) -> Measured:
     times = visits[0]
     span = (int(times.min()), int(times.max())) if times.size else None
-    numbers, windows, counts, listed, same, logs = loops.measure(
+    numbers, windows, counts, listed, same, logs = measures.measure(
         starts, *visits, *asked.bounds, asked.rules, asked.with_logs
     )
-    named = {"window_id": windows.astype(np.int64)} | dict(zip(loops.MEASURES, counts, strict=True))
-    named |= dict(zip(loops.LISTED_MEASURES, listed, strict=True)) if asked.with_listed else {}
+    named = {"window_id": windows.astype(np.int64)} | dict(zip(measures.MEASURES, counts, strict=True))
+    named |= dict(zip(measures.LISTED_MEASURES, listed, strict=True)) if asked.with_listed else {}
     named |= {"n_log2_n_known": logs} if asked.with_logs else {}
     named |= dict(zip((f"same_{scenario}" for scenario in asked.scenarios), same, strict=True))
     return Measured(ids, numbers, pl.DataFrame(named), span)
