@@ -151,14 +151,31 @@ def test_codes_are_sorted_at_any_length(codes):
     assert array.tolist() == sorted(codes)
 
 
-@pytest.mark.parametrize("order", ["patient", "time", "patient at first"])
-def test_any_order_of_the_rows(order, monkeypatch):
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.String])
+@pytest.mark.parametrize("order", ["patient", "time", "patient at first", "together", "one patient long"])
+def test_any_order_of_the_rows(order, dtype, monkeypatch):
     """Rows that come patient by patient take a way of their own; rows that stop doing so must be counted anew."""
     monkeypatch.setattr(batches, "BATCH", 700)
-    table = crowd(9_000, 60, seed=6)
-    key = {"patient": ["patient_id"], "time": ["visit_at"], "patient at first": ["patient_id"]}[order]
-    table = table.sort(key)
+    table = crowd(9_000, 60, seed=6).with_columns(pl.col("patient_id").cast(dtype))
+    if order == "one patient long":  # the visits of one fill several batches
+        alone = pl.when(pl.int_range(pl.len()) < 3_000).then(pl.lit("7").cast(dtype))
+        table = table.with_columns(patient_id=alone.otherwise(pl.col("patient_id")))
+    table = table.sort("visit_at" if order == "time" else "patient_id")
     if order == "patient at first":
         table = pl.concat([table[100:], table[:100]])
-    fast, plain = both(Sources(table.lazy()), Rules(unknown_provider="bounds"), NESTED)
-    assert_frame_equal(fast, plain, abs_tol=1e-9)
+    if order == "together":  # patient by patient, but not in the order of their ids
+        table = table.sort(pl.col("patient_id").hash(3), "patient_id")
+    for spans in (None, NESTED):
+        fast, plain = both(Sources(table.lazy()), Rules(unknown_provider="bounds"), spans)
+        assert_frame_equal(fast, plain, abs_tol=1e-9)
+
+
+def test_visits_patient_by_patient_are_not_divided(monkeypatch):
+    """Text ids included: neither are they hashed into parts, nor looked up again."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("divided")
+
+    monkeypatch.setattr(run, "_divided", never)
+    table = crowd(5_000, 60, seed=7).with_columns(pl.col("patient_id").cast(pl.String)).sort("patient_id")
+    assert_frame_equal(*both(Sources(table.lazy()), Rules(), None), abs_tol=1e-9)
