@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from continuity.assignment import attribute
+    from continuity.assignment import Plan, assign, attribute
     from continuity.evaluation import Effects, coc_variance, event_study, interrupted_time_series, summarise
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
     from continuity.privacy import Limits, pseudonymise
@@ -20,8 +20,10 @@ _HOME = {
     "Effects": "evaluation",
     "Index": "metrics",
     "Limits": "privacy",
+    "Plan": "assignment",
     "ProtectedTable": "privacy",
     "Rules": "metrics",
+    "assign": "assignment",
     "attribute": "assignment",
     "attrition": "metrics",
     "catalogue": "metrics",
@@ -42,9 +44,11 @@ __all__ = [
     "Effects",
     "Index",
     "Limits",
+    "Plan",
     "ProtectedTable",
     "Rules",
     "__version__",
+    "assign",
     "attribute",
     "attrition",
     "catalogue",

@@ -86,11 +86,15 @@ PATIENTS: Final[Mapping[str, Column]] = {
     "household_id": Column("id"),
     "listed_provider_id": Column("id"),
     "listed_from": Column("date"),
+    "is_own_choice": Column("boolean"),
+    "is_household_free": Column("boolean"),
     "is_chronic": Column("boolean"),
     "n_chronic": Column("integer"),
     "workload": Column("number"),
     "enrolled_from": Column("date"),
     "enrolled_to": Column("date"),
+    "latitude": Column("number"),
+    "longitude": Column("number"),
 }
 
 PROVIDERS: Final[Mapping[str, Column]] = {
@@ -103,6 +107,9 @@ PROVIDERS: Final[Mapping[str, Column]] = {
     "active_from": Column("date"),
     "active_to": Column("date"),
     "accepts_new": Column("boolean"),
+    "max_patients": Column("integer"),
+    "latitude": Column("number"),
+    "longitude": Column("number"),
 }
 
 TABLES: Final[Mapping[TableName, Mapping[str, Column]]] = {

@@ -40,6 +40,23 @@ Reason = Literal[
     "suppressed",
 ]
 
+AssignmentMode = Literal["best", "random"]
+Infeasible = Literal["refuse", "nearest"]
+MoveReason = Literal[
+    "own_choice",
+    "kept",
+    "leaver",
+    "unknown_doctor",
+    "with_household",
+    "knows_better",
+    "list_full",
+    "balance",
+    "drawn",
+    "new_known",
+    "new_household",
+    "new_room",
+]
+
 DEFAULT_TIME_ZONE: Final = "Europe/Helsinki"
 
 

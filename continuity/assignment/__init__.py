@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from continuity.assignment.attribution import attribute, count_attributed
+from continuity.assignment.plan import Plan, assign
 from continuity.assignment.workload import expected_workload, panel_sizes
 from continuity.assignment.workload_validation import WorkloadValidation, validate_workload
 
@@ -10,8 +11,10 @@ if TYPE_CHECKING:
     from continuity.assignment.workload_model import WorkloadModel
 
 __all__ = [
+    "Plan",
     "WorkloadModel",
     "WorkloadValidation",
+    "assign",
     "attribute",
     "count_attributed",
     "expected_workload",

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "check": "the gate alone: is this file fit to be reported on?",
     "metrics": "indices of every patient, as one table",
     "summary": "protected aggregates with intervals, as one table",
+    "assign": "a panel plan: who should be whose patient, with a proof",
     "evaluate": "comparisons, and the effect of a roll-out",
     "convert": "any source to canonical Parquet",
     "indices": "the catalogue of indices",

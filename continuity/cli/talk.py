@@ -15,6 +15,7 @@ _STEPS: Final = {
     "read": "Reading",
     "check": "Checking the data",
     "compute": "Computing indices",
+    "plan": "Planning panels",
     "protect": "Protecting small cells",
     "write": "Writing",
     "generate": "Making synthetic data",

@@ -1,0 +1,87 @@
+"""`continuity assign`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from continuity import vocabulary as v
+from continuity.cli import options, talk
+from continuity.errors import UsageError
+
+_CHOICES = (
+    "tolerance",
+    "move_cost",
+    "households",
+    "max_moves",
+    "lookback",
+    "as_of",
+    "seed",
+    "role",
+    "chronic_priority",
+    "languages",
+    "locked",
+    "mode",
+    "infeasible",
+    "chronic_tolerance",
+    "team_tolerance",
+    "distance_cost",
+)
+
+
+@click.command(
+    epilog="Example: continuity assign --patients people.csv --providers doctors.csv --visits visits.csv --output plan"
+)
+@click.option("--visits", metavar="VISITS", required=True, help="Visits: a file, a glob or a folder.")
+@options.reading
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder.")
+@click.option("--tolerance", type=float, default=0.05, show_default=True, help="Work of each: share x (1 +- this).")
+@click.option("--move-cost", type=float, default=1.0, show_default=True, help="What a change costs, in visits.")
+@click.option("--households", is_flag=True, help="Keep households together; is_household_free frees a member.")
+@click.option("--max-moves", type=int, metavar="N", help="No more patients than this change.")
+@click.option("--lookback", default="24mo", show_default=True, help="Visits of this time before the plan count.")
+@click.option("--as-of", metavar="DATE", help="The day of the plan. [default: the latest visit]")
+@click.option("--seed", type=int, default=1, show_default=True, help="Breaks ties; draws with --mode random.")
+@click.option("--role", type=click.Choice(v.words(v.Role)), default="doctor", show_default=True, help="Whose panels.")
+@click.option("--chronic-priority", is_flag=True, help="A change of a chronically ill patient costs twice.")
+@click.option("--languages/--no-languages", default=True, help="Speakers for who needs them. [default: languages]")
+@click.option("--locked/--no-locked", default=True, help="An own choice binds for a year. [default: locked]")
+@click.option("--mode", type=click.Choice(v.words(v.AssignmentMode)), default="best", show_default=True,
+              help="random: the lot says who leaves a list that is too long.")  # fmt: skip
+@click.option("--infeasible", type=click.Choice(v.words(v.Infeasible)), default="refuse", show_default=True,
+              help="nearest: widen the band of a unit that cannot meet it.")  # fmt: skip
+@click.option(
+    "--chronic-tolerance", type=float, metavar="T", help="A band for each one's share of the chronically ill."
+)
+@click.option("--team-tolerance", type=float, metavar="T", help="A band for each team's work.")
+@click.option("--distance-cost", type=float, default=0.0, metavar="C", help="What a kilometre costs, in visits.")
+@options.talking
+def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
+    """Plan panels: one provider for every patient, work in balance, people with those they know.
+
+    Writes assignments.parquet (who, with whom, why) and summary.json (cost, lower bound, gap, loads). Exit code 5: no
+    plan meets what was asked; the message says what is lacking and the nearest tolerance.
+    """
+    from continuity.assignment.settings import Settings
+    from continuity.pipeline.assign import assign
+
+    if output.is_file():
+        raise UsageError(f"{output} is a file.", allowed="--output is a folder.")
+    settings = Settings(**{name: given.pop(name) for name in _CHOICES})
+    inputs = options.inputs_of(given)
+    with talk.progress(quiet=quiet) as progress:
+        said = assign(inputs, output, settings, progress)
+    lines = [
+        f"{said['n_patients']:,} patients in {said['n_units']:,} units; {said['n_moved']:,} change provider; "
+        f"{talk.percent(said['share_visits_kept'])} of visits were with the provider of the plan.",
+        f"Cost {said['cost']:,.1f}; no plan can cost less than {said['lower_bound']:,.1f}: gap {_gap(said['gap'])}.",
+        "Everyone is in the band."
+        if said["worst_outside_band"] == 0
+        else f"Furthest outside its band: {100 * said['worst_outside_band']:.3f} % of the share.",
+        f"Plan: {output}",
+    ]
+    talk.say(lines, said, quiet=quiet, as_json=as_json)
+
+
+def _gap(gap: float | None) -> str:
+    return "-" if gap is None else f"{100 * gap:.4f} %"
