@@ -83,39 +83,53 @@ class UnitFrames:
 
 def build(read: UnitFrames, settings: Settings) -> Case:
     """Build the problem of a unit."""
-    staff, people, visits = _ordered(read.people, read.staff, read.pairs, settings.seed)
+    staff, people = _staff_in_order(read), read.people
+    visits = _visits(people, staff, read.pairs)
     listed = _listed(people, staff)
     locked = stays_locked(people, listed, settings)
     eligible = eligible_pairs(people, staff, listed, locked, settings)
     moving = np.where(listed == -1, 0.0, settings.move_cost) * _priority(people, settings)
+    tie = people["patient_id"].hash(settings.seed).to_numpy()
+    work = people["workload"].to_numpy()
+    order = np.lexsort((tie, moving, _mark(eligible), listed, _mark(visits), work))
+    people, visits, listed, locked = people[order], visits[:, order], listed[order], locked[order]
+    eligible, moving = eligible[:, order], moving[order]
     cost = np.broadcast_to(moving, visits.shape).copy()
     kept = np.flatnonzero(listed >= 0)
     cost[listed[kept], kept] = 0.0
     cost -= visits
     if settings.distance_cost:
         cost += settings.distance_cost * _kilometres(people, staff)
-    item, split = _items(people, eligible, settings)
-    counts = {"n_households_split": split}
+    item, split = _items(people, eligible, cost, settings)
     features, bands, target = _bands(people, staff, settings)
     problem = Problem(_summed(np.where(eligible, cost, np.inf), item), _summed(features, item), bands)
+    counts = {"n_households_split": split}
     return Case(read.unit, people, staff, visits, listed, item, eligible, locked, moving, problem, target, counts)
 
 
-def _ordered(
-    people: pl.DataFrame, staff: pl.DataFrame, pairs: pl.DataFrame, seed: int
-) -> tuple[pl.DataFrame, pl.DataFrame, Floats]:
-    """Put both in an order by what they are; who are alike stand by a seeded hash of the id.
+def _staff_in_order(read: UnitFrames) -> pl.DataFrame:
+    """Put the providers in an order by what they are; who are alike stand by a hash of the id.
 
-    So neither the order of rows nor a renaming changes what a plan costs, and ties are broken by the seed.
+    So neither the order of rows nor a renaming changes what a plan costs. Workloads are counted in millionths, because
+    sums of whole numbers do not depend on their order.
     """
-    known = staff.join(pairs.group_by("provider_id").agg(seen=pl.col("n").sum()), on="provider_id", how="left")
-    if "listed_provider_id" in people.columns:
-        lists = people.group_by(provider_id="listed_provider_id").agg(on_list=pl.len())
-        known = known.join(lists, on="provider_id", how="left")
-    else:
-        known = known.with_columns(on_list=pl.lit(None, pl.UInt32))
-    known = known.sort("fte", "seen", "on_list", pl.col("provider_id").hash(seed), "provider_id")
-    staff = known.drop("seen", "on_list")
+    fine = read.people.select("row", work=(pl.col("workload") * 1e6).round().cast(pl.Int64))
+    of_visits = (
+        read.pairs.join(fine, on="row")
+        .group_by("provider_id")
+        .agg(seen=pl.col("n").sum(), seen_work=(pl.col("n") * pl.col("work")).sum())
+    )
+    known = read.staff.join(of_visits, on="provider_id", how="left")
+    keys = ["fte", "seen", "seen_work"]
+    if "listed_provider_id" in read.people.columns:
+        on_list = read.people.join(fine, on="row").group_by(provider_id="listed_provider_id")
+        known = known.join(on_list.agg(on_list=pl.len(), list_work=pl.col("work").sum()), on="provider_id", how="left")
+        keys += ["on_list", "list_work"]
+    return known.sort(*keys, pl.col("provider_id").hash(0), "provider_id").drop(keys[1:])
+
+
+def _visits(people: pl.DataFrame, staff: pl.DataFrame, pairs: pl.DataFrame) -> Floats:
+    """Give the visits of each pair, (n_providers, n_patients)."""
     place = pl.DataFrame({"provider_id": staff["provider_id"], "place": np.arange(staff.height)})
     found = pairs.join(place, on="provider_id")
     rows = people["row"].to_numpy()
@@ -123,14 +137,15 @@ def _ordered(
     where[rows] = np.arange(rows.size)
     visits = np.zeros((staff.height, people.height))
     visits[found["place"].to_numpy(), where[found["row"].to_numpy()]] = found["n"].to_numpy()
-    # A sum of counts with weights that no two different rows are likely to share, added in a fixed order.
-    mark = np.zeros(people.height)
-    for j, counts in enumerate(visits):
-        mark += counts * np.sqrt(j + 2.0)
-    listed = _listed(people, staff)
-    tie = people["patient_id"].hash(seed).to_numpy()
-    order = np.lexsort((tie, listed, mark, people["workload"].to_numpy()))
-    return staff, people[order], np.ascontiguousarray(visits[:, order])
+    return visits
+
+
+def _mark(table: NDArray[Any]) -> Floats:
+    """Give one number for each column that no two different columns are likely to share, added in a fixed order."""
+    mark = np.zeros(table.shape[1])
+    for j, row in enumerate(table):
+        mark += row * np.sqrt(j + 2.0)
+    return mark
 
 
 def _listed(people: pl.DataFrame, staff: pl.DataFrame) -> Integers:
@@ -168,7 +183,7 @@ def _kilometres(people: pl.DataFrame, staff: pl.DataFrame) -> Floats:
     return distances
 
 
-def _items(people: pl.DataFrame, eligible: NDArray[np.bool_], settings: Settings) -> tuple[Integers, int]:
+def _items(people: pl.DataFrame, eligible: NDArray[np.bool_], cost: Floats, settings: Settings) -> tuple[Integers, int]:
     """Give each patient the number of an item: a household that one provider can take, or alone."""
     alone = np.arange(people.height)
     if not settings.households or "household_id" not in people.columns:
@@ -183,7 +198,12 @@ def _items(people: pl.DataFrame, eligible: NDArray[np.bool_], settings: Settings
     together = np.stack([np.bincount(group, row) for row in eligible.astype(float)]) == size
     broken = ~together.any(axis=0)
     first = np.where(broken[group], alone, first)
-    return np.unique(first, return_inverse=True)[1], int(broken.sum())
+    item = np.unique(first, return_inverse=True)[1]
+    open_ = _summed(eligible.astype(float), item)
+    keys = (_mark(_summed(cost, item)), _mark(open_), _summed(people["workload"].to_numpy()[None], item)[0])
+    rank = np.empty(open_.shape[1], np.int64)
+    rank[np.lexsort(keys)] = np.arange(rank.size)  # by what they are, not by who stands first
+    return rank[item], int(broken.sum())
 
 
 def _summed(table: Floats, item: Integers) -> Floats:
