@@ -9,9 +9,9 @@ import polars as pl
 
 from continuity.assignment.attribution_visits import canonical, parsed
 from continuity.assignment.settings import Settings
+from continuity.assignment.workload import expected_workload
 from continuity.errors import InfeasibleError, InputError
 
-Span = tuple[datetime, datetime]
 ONE_UNIT: Final = "all"
 _BATCH: Final = 1_200_000
 """Patients whose frames are in memory at a time."""
@@ -69,16 +69,21 @@ def open_tables(patients: Any, providers: Any, visits: Any, settings: Settings) 
     InfeasibleError
         A unit has patients and no provider who can take them.
     """
-    people, staff, seen = _ids(
+    people, staff, every = _ids(
         canonical(patients, "patients"), canonical(providers, "providers"), canonical(visits, "visits")
     )
+    local = pl.col("visit_at").dt.replace_time_zone(None).cast(pl.Datetime("us"))
+    seen = every.select("patient_id", "provider_id", visit_at=local)
     as_of, start, counts = _window(seen, settings)
     table = _staff(staff.collect(engine="streaming"), settings, as_of)
     _refuse_bad_ids(people, "patients", "patient_id")
     if "unit_id" not in people.collect_schema() and table["unit_id"].null_count() == table.height:
         table = table.with_columns(unit_id=pl.lit(ONE_UNIT))
     people = _enrolled(_with_units(people, table), as_of, counts)
-    people = _with_workload(people, seen, table, (start, as_of), counts)
+    if "workload" not in people.collect_schema():
+        people = _estimated(people, every, table, as_of, settings)
+        counts["n_workload_estimated"] = people.select(pl.len()).collect(engine="streaming").item()
+    people = _with_workload(people, counts)
     units = (
         people.group_by("unit_id")
         .agg(n_patients=pl.len().cast(pl.Int64), workload=pl.col("workload").sum())
@@ -113,8 +118,7 @@ def _ids(people: pl.LazyFrame, staff: pl.LazyFrame, seen: pl.LazyFrame) -> tuple
                 allowed="Ids of one thing are text in every table, or whole numbers in every table.",
                 next_step="Convert the column in one of the tables.",
             )
-    local = pl.col("visit_at").dt.replace_time_zone(None).cast(pl.Datetime("us"))
-    return frames[0], frames[1], frames[2].select("patient_id", "provider_id", visit_at=local)
+    return tuple(frames)
 
 
 def _window(seen: pl.LazyFrame, settings: Settings) -> tuple[datetime, datetime, dict[str, int]]:
@@ -237,13 +241,8 @@ def _enrolled(people: pl.LazyFrame, as_of: datetime, counts: dict[str, int]) -> 
     return people.filter(~away) if counts["n_patients_not_enrolled"] else people
 
 
-def _with_workload(
-    people: pl.LazyFrame, seen: pl.LazyFrame, staff: pl.DataFrame, span: Span, counts: dict[str, int]
-) -> pl.LazyFrame:
+def _with_workload(people: pl.LazyFrame, counts: dict[str, int]) -> pl.LazyFrame:
     """Take the workload as given; one that is missing becomes the mean of the unit's known ones, and is counted."""
-    if "workload" not in people.collect_schema():
-        people = estimated(people, seen, staff, span)
-        counts["n_workload_estimated"] = people.select(pl.len()).collect(engine="streaming").item()
     bad, missing, known = (
         people.select(
             bad=(pl.col("workload") < 0).sum() + (~pl.col("workload").is_finite()).sum(),
@@ -271,27 +270,15 @@ def _with_workload(
     return people
 
 
-def estimated(people: pl.LazyFrame, seen: pl.LazyFrame, staff: pl.DataFrame, span: Span) -> pl.LazyFrame:
-    """Estimate workloads where the patients have none: visits a year in the look-back, drawn to the mean by one year.
-
-    (visits + mean) / (years + 1): a patient without visits weighs a share of the mean, not nothing.
-    """
-    start, as_of = span
-    years = (as_of - start).total_seconds() / (365.25 * 86_400)
-    open_ = staff.filter("is_open").select("provider_id").lazy()
-    counted = (
-        seen.filter((pl.col("visit_at") >= start) & (pl.col("visit_at") < as_of))
-        .join(open_, on="provider_id", how="semi")
-        .group_by("patient_id")
-        .agg(n=pl.len().cast(pl.Float64))
+def _estimated(
+    people: pl.LazyFrame, visits: pl.LazyFrame, staff: pl.DataFrame, as_of: datetime, settings: Settings
+) -> pl.LazyFrame:
+    """Forecast the workload of the coming year, as `expected_workload` does; of every role where none is known."""
+    told = "provider_role" in visits.collect_schema() or "role" in staff.columns
+    found = expected_workload(
+        people, visits, providers=staff, as_of=as_of, role=settings.role if told else None, seed=settings.seed
     )
-    visits = pl.col("n").fill_null(0.0)
-    rate = visits.mean() / years
-    return (
-        people.join(counted, on="patient_id", how="left")
-        .with_columns(workload=((visits + pl.max_horizontal(rate, pl.lit(0.01))) / (years + 1)))
-        .drop("n")
-    )
+    return people.join(found.select("patient_id", "workload"), on="patient_id", how="left")
 
 
 def _refuse_units(units: pl.DataFrame, staff: pl.DataFrame) -> None:
