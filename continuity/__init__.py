@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from continuity.assignment import Plan, assign, attribute
-    from continuity.evaluation import Effects, coc_variance, event_study, interrupted_time_series, summarise
+    from continuity.evaluation import Effects, coc_variance, compare, event_study, interrupted_time_series, summarise
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
     from continuity.privacy import Limits, pseudonymise
     from continuity.privacy.protect import ProtectedTable, protect
@@ -28,6 +28,7 @@ _HOME = {
     "attrition": "metrics",
     "catalogue": "metrics",
     "coc_variance": "evaluation",
+    "compare": "evaluation",
     "compute": "metrics",
     "event_study": "evaluation",
     "index": "metrics",
@@ -53,6 +54,7 @@ __all__ = [
     "attrition",
     "catalogue",
     "coc_variance",
+    "compare",
     "compute",
     "event_study",
     "index",

@@ -20,6 +20,13 @@ from continuity.vocabulary import Design, words
 @click.option(
     "--rollout", metavar="FILE", help="When the roll-out reached each unit: unit_id, starts_at (empty: never)."
 )
+@click.option(
+    "--adjust",
+    metavar="COLUMN,...",
+    default="n_visits_class",
+    show_default=True,
+    help="Mix of patients that a comparison makes alike: n_visits_class, age_band, sex, is_chronic, ...",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder.")
 @options.language
 @options.reading
@@ -33,23 +40,37 @@ def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     Writes effects.parquet, summary.json and evaluation.html. An event study compares units that a roll-out reached
     with units that it had not reached; its (interrupted time series) compares each unit with its own course before.
     """
-    from continuity.pipeline.evaluate import EvaluateJob, evaluate
+    from continuity.pipeline.evaluate import evaluate
+    from continuity.pipeline.evaluate_job import EvaluateJob
 
     inputs = options.inputs_of(given)
     rules, spans = options.rules_of(given, same_day="patient_provider_day")
     columns = [name for part in given.pop("by") for name in options.split(part) or ()]
+    adjust = options.split(given.pop("adjust")) or ()
     limits = options.limits_of(given)
-    job = EvaluateJob(by=columns, rules=rules, spans=spans, limits=limits, **given)
+    job = EvaluateJob(by=columns, adjust=adjust, rules=rules, spans=spans, limits=limits, **given)
     with talk.progress(quiet=quiet) as progress:
         said = evaluate(inputs, output, job, progress)
-    lines = [
-        f"Effect on {job.key}: {_number(said['att'])} (95 % interval {_number(said['ci_low'])} to "
-        f"{_number(said['ci_high'])}), {said['n_clusters']} units.",
-        f"Before the start: {'nothing to test with' if (p := said['pretrend_p']) is None else f'p = {p:.3f}'}.",
-        *[f"left out {group}: {why}" for group, why in said["groups_left_out"].items()],
-        f"Page: {said['page']}",
-    ]
+    lines = [*(_effect(said) if "att" in said else _differences(said)), f"Page: {said['page']}"]
     talk.say(lines, said, quiet=quiet, as_json=as_json)
+
+
+def _effect(said: dict[str, Any]) -> list[str]:
+    p = said["pretrend_p"]
+    return [
+        f"Effect on {said['index']}: {_number(said['att'])} (95 % interval {_number(said['ci_low'])} to "
+        f"{_number(said['ci_high'])}), {said['n_clusters']} units.",
+        f"Before the start: {'nothing to test with' if p is None else f'p = {p:.3f}'}.",
+        *[f"left out {group}: {why}" for group, why in said["groups_left_out"].items()],
+    ]
+
+
+def _differences(said: dict[str, Any]) -> list[str]:
+    return [
+        f"{by}: {found['n_groups']:,} groups; standard deviation between their true means "
+        f"{'-' if (sd := found['between_sd']) is None else f'{sd:.4f}'}."
+        for by, found in said["comparisons"].items()
+    ]
 
 
 def _number(value: float | None) -> str:

@@ -1,5 +1,6 @@
 """From patients to groups: estimates with their uncertainty, effects of a roll-out, and the sizes of cells."""
 
+from continuity.evaluation.comparison.groups import compare
 from continuity.evaluation.rollout.effects import Effects
 from continuity.evaluation.rollout.event_study import event_study
 from continuity.evaluation.rollout.its import interrupted_time_series
@@ -9,6 +10,7 @@ from continuity.evaluation.variance import coc_variance, multinomial_variance
 __all__ = [
     "Effects",
     "coc_variance",
+    "compare",
     "event_study",
     "interrupted_time_series",
     "multinomial_variance",

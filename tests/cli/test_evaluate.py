@@ -85,9 +85,26 @@ def test_a_time_series_hides_units_with_few_doctors(cli: "Run", folder: Path, tm
     assert json.loads((tmp_path / "summary.json").read_text())["att"] is None
 
 
+def test_a_comparison_stands_beside_its_visits(cli: "Run", folder: Path, tmp_path: Path) -> None:
+    asked = ["--design", "compare", "--index", "upc", "--by", "unit_id,sex", "--adjust", "n_visits_class,age_band"]
+    outcome = cli("evaluate", folder, *asked, "-o", tmp_path, "--language", "sv", "--json")
+    assert outcome.code == 0, outcome.err
+    effects = pl.read_parquet(tmp_path / "effects.parquet")
+    assert effects.columns[: len(COLUMNS)] == COLUMNS
+    assert {"mean", "visits", "standardised", "adjusted", "shrunk", "rank", "funnel_95"} <= set(effects["term"])
+    assert set(json.loads((tmp_path / "summary.json").read_text())["comparisons"]) == {"unit_id", "sex"}
+    # Of two sexes and a few others, the few are hidden in every term, and a second group with them.
+    hidden = effects.filter(pl.col("undefined_reason") == "suppressed")
+    assert hidden["estimate"].null_count() == hidden.height
+    assert "Hur skiljer sig grupperna åt?" in (tmp_path / "evaluation.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("asked", "code", "words"),
     [
+        (["--design", "compare", "--index", "upc"], 2, "needs groups"),
+        (["--design", "compare", "--index", "upc", "--by", "visit_id"], 2, "of one person"),
+        (["--design", "compare", "--index", "upc", "--by", "county"], 3, "'county' is missing"),
         (["--design", "event-study", "--index", "upc"], 2, "--rollout FILE"),
         (["--design", "event-study", "--index", "upx", "--rollout", "starts.csv"], 2, "Did you mean 'upc'"),
         (["--design", "event-study", "--index", "upc", "--rollout", "nothing.csv"], 3, "There is no file"),

@@ -34,6 +34,17 @@ from continuity.vocabulary import (
 LANGUAGES = words(Language)
 FOLDER = Path(continuity.reports.__file__).parent
 RULE_WORDS = (Level, UnknownProvider, SameDay, TieOrder, Role, ContactMode, Urgency)
+COMPARED = (
+    "mean",
+    "visits",
+    "standardised",
+    "adjusted",
+    "shrunk",
+    "reliability",
+    "rank",
+    "funnel_95",
+    "funnel_998",
+)
 STEPS = {
     "read",
     "identified",
@@ -59,7 +70,8 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
         "role": {*words(Role), "all"},
         "reason": {*words(Reason), "missing"},
         "column": {*columns, *PAIRS, *EFFECTS, "effect", "place", "share_of_patients"},
-        "term": {"att", "effect", "lead", "placebo", "level_change", "slope_change"},
+        "term": {"att", "effect", "lead", "placebo", "level_change", "slope_change", *COMPARED},
+        "group": {"unit_id", "team_id", "area_code", "sex", "language", "age_band", "is_chronic", "n_visits_class"},
         "parameter": {
             *Rules().as_parameters(),
             "window",

@@ -1,0 +1,81 @@
+"""What the page of an evaluation is made of, whatever the design."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup
+
+from continuity.reports.charts import Canvas
+from continuity.reports.grids import Grid
+from continuity.reports.svg import to_svg
+from continuity.reports.wording import Words
+
+if TYPE_CHECKING:
+    import altair as alt
+
+PLACES: Final = 3
+_WIDE: Final = 760
+_NARROW: Final = 328
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The same drawing for a desk and for a phone, with its title and how to read it."""
+
+    title: str
+    lead: str
+    wide: Markup
+    narrow: Markup
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with a picture, where there is one, and the rows behind it."""
+
+    title: str
+    lead: str
+    picture: Picture | None
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The answer of a design, what speaks for and against it, and everything behind it.
+
+    Parameters
+    ----------
+    title : str
+    answer, trust : tuple of str
+        Sentences.
+    sections : tuple of Section
+    left_out : Grid or None
+        Groups without numbers of their own, with the reason.
+    method : str
+        The paragraph for a paper.
+    """
+
+    title: str
+    answer: tuple[str, ...]
+    trust: tuple[str, ...]
+    sections: tuple[Section, ...]
+    left_out: Grid | None
+    method: str
+
+
+def picture(title: str, lead: str, draw: Callable[[Canvas], "alt.LayerChart"], *, key: str, words: Words) -> Picture:
+    """Draw for both widths; `key` makes the ids of the drawings unique on the page."""
+    wide, narrow = (
+        to_svg(draw(Canvas(width, words)), ids=f"{key}-{width}", name=title, words=words) for width in (_WIDE, _NARROW)
+    )
+    return Picture(title, lead, wide, narrow)
+
+
+def signed(value: float, words: Words) -> str:
+    """Write a difference with its sign."""
+    return ("+" if value > 0 else "") + words.style.decimals(value, PLACES)
+
+
+def between(low: float, high: float, words: Words) -> str:
+    """Write an interval of differences."""
+    return words("evaluation.between", low=signed(low, words), high=signed(high, words))
