@@ -1,9 +1,11 @@
 """Write the generated pages of docs/: the catalogue of indices and the command line. `make docs` runs it."""
 
 import sys
+from collections.abc import Mapping
 from fractions import Fraction
 from math import factorial
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -48,6 +50,47 @@ def _entry(entry: Index) -> str:
     }
     lines = [f"## {entry.key}", "", entry.label["en"], "", *[f"- **{name}**: {fact}" for name, fact in facts.items()]]
     return "\n".join([*lines, *[f"- **Trap**: {trap}" for trap in entry.traps], ""])
+
+
+def expectations_page() -> str:
+    """Give the list of expectations, and of our own classes of them, as Markdown."""
+    from inspect import cleandoc
+
+    from continuity.quality import expectations as own
+    from continuity.quality.suites import read_suites
+
+    parts = [_MADE, (DOCS / "expectations.head.md").read_text(encoding="utf-8")]
+    for suite in read_suites():
+        rows = [
+            f"| `{e.key}` | {e.texts['en']['title']} | {e.severity} | {_threshold(e.kwargs)} | `{e.type}` |"
+            for e in suite.expectations
+        ]
+        head = ["| key | expects | severity | arguments | type |", "| --- | --- | --- | --- | --- |"]
+        parts += [f"## {suite.table}.json", "", *head, *rows, ""]
+    parts += ["## Our own classes", ""]
+    for name in own.__all__:
+        kind = getattr(own, name)
+        parts += [
+            f"### {name}",
+            "",
+            f"Type `{kind.expectation_type}`.",
+            "",
+            "```text",
+            cleandoc(kind.__doc__),
+            "```",
+            "",
+        ]
+    return "\n".join(parts)
+
+
+def _threshold(kwargs: Mapping[str, Any]) -> str:
+    usual = ("column", "column_A", "column_B", "column_list", "or_equal", "ignore_row_if")
+    columns = [str(kwargs[key]) for key in ("column", "column_A", "column_B") if key in kwargs and "by" not in kwargs]
+    columns += kwargs.get("column_list", [])
+    limits = [
+        f"{key} {value}" for key, value in kwargs.items() if key not in usual or ("by" in kwargs and key == "column")
+    ]
+    return "; ".join([", ".join(columns), *limits] if columns else limits)
 
 
 def command_page() -> str:
@@ -115,7 +158,12 @@ def which_index_figure() -> str:
     return str(vl_convert.vegalite_to_svg(chart.to_dict()))
 
 
-PAGES = {"indices.md": indices_page, "command-line.md": command_page, "which-index.svg": which_index_figure}
+PAGES = {
+    "expectations.md": expectations_page,
+    "indices.md": indices_page,
+    "command-line.md": command_page,
+    "which-index.svg": which_index_figure,
+}
 
 
 def main() -> None:
