@@ -235,3 +235,14 @@ def test_categories_and_enums_are_text() -> None:
         pl.col("provider_id").cast(pl.Categorical), pl.col("urgency").cast(pl.Enum(["acute", "planned"]))
     )
     assert read_visits(frame).collect().select("provider_id", "urgency").rows() == [("A", "acute"), ("A", "planned")]
+
+
+@pytest.mark.parametrize("beside", ["P1", " P1", "Ä1", "\x7f1"])
+def test_blank_ids_are_null_whatever_stands_beside_them(beside):
+    """An id that begins with another sign than a visible one of ASCII must not hide a blank, nor be taken for one."""
+    ids = [beside, "", " ", "\t\n", "\u00a0", "\u2003 ", None]
+    table = visits(["2025-01-03"] * len(ids), patient_id=ids, provider_id=ids)
+    read = read_visits(table).select("patient_id", "provider_id").collect()
+    assert read.rows() == [(beside, beside)] + [(None, None)] * 6
+    whole = read_visits(visits(["2025-01-03"] * 2, patient_id=[beside, None])).collect()
+    assert whole["patient_id"].to_list() == [beside, None]
