@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from continuity.assignment import Plan, assign, attribute
+    from continuity.assignment import Plan, assign, attribute, simulate
     from continuity.evaluation import Effects, coc_variance, compare, event_study, interrupted_time_series, summarise
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
     from continuity.privacy import Limits, pseudonymise
@@ -38,6 +38,7 @@ _HOME = {
     "read_patients": "sources",
     "read_providers": "sources",
     "read_visits": "sources",
+    "simulate": "assignment",
     "summarise": "evaluation",
 }
 
@@ -64,6 +65,7 @@ __all__ = [
     "read_patients",
     "read_providers",
     "read_visits",
+    "simulate",
     "summarise",
 ]
 

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from continuity.assignment.attribution import attribute, count_attributed
 from continuity.assignment.plan import Plan, assign
+from continuity.assignment.simulation import Simulation, simulate
+from continuity.assignment.simulation_overflow import largest_utilisation, overflow_frequency
+from continuity.assignment.simulation_settings import SimulationSettings
 from continuity.assignment.workload import expected_workload, panel_sizes
 from continuity.assignment.workload_validation import WorkloadValidation, validate_workload
 
@@ -12,13 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Plan",
+    "Simulation",
+    "SimulationSettings",
     "WorkloadModel",
     "WorkloadValidation",
     "assign",
     "attribute",
     "count_attributed",
     "expected_workload",
+    "largest_utilisation",
+    "overflow_frequency",
     "panel_sizes",
+    "simulate",
     "validate_workload",
 ]
 
