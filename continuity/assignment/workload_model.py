@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import PoissonRegressor
 from sklearn.model_selection import KFold
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # scikit-learn brings it
+from threadpoolctl import threadpool_limits
 
 from continuity.assignment.workload_table import BAND_STARTS
 
