@@ -6,9 +6,11 @@ from typing import Final
 import polars as pl
 
 from continuity.errors import InputError, listing
+from continuity.sources import files
 
-_NO_VALUE: Final = ("", "null", "\\n")  # \N is how PostgreSQL writes one
+_NO_VALUE: Final = ("", "NULL", "null", "Null", "\\N")  # \N is how PostgreSQL writes one
 _EXACT: Final = 2**53
+_BROKEN: Final = "{} is broken"
 
 Frames = Mapping[str, pl.LazyFrame]
 """Tables by their names in lower case."""
@@ -29,13 +31,15 @@ def plain(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
         raise InputError(f"{name} names a column twice: {listing(twice)}.", next_step="Rename or remove one of them.")
     stripped = {column: pl.col(column).str.strip_chars() for column, dtype in schema.items() if dtype == pl.String}
     cleaned = frame.with_columns(
-        pl.when(~text.str.to_lowercase().is_in(_NO_VALUE)).then(text).alias(column) for column, text in stripped.items()
+        pl.when(~text.is_in(_NO_VALUE)).then(text).alias(column) for column, text in stripped.items()
     )
     return cleaned.rename(dict(zip(schema, lower, strict=True)))
 
 
 def whole(frame: pl.LazyFrame, columns: Sequence[str], where: str) -> pl.LazyFrame:
     """Make columns Int64 without losing a digit; ids of OMOP can be any 64-bit number, also negative.
+
+    A frame whose columns must be parsed is read once and then held in memory, so it has the needed columns only.
 
     Raises
     ------
@@ -46,17 +50,21 @@ def whole(frame: pl.LazyFrame, columns: Sequence[str], where: str) -> pl.LazyFra
     readers = {name: _as_whole(name, schema[name], where) for name in columns if schema[name] != pl.Int64}
     if not readers:
         return frame
-    broken = frame.select(
-        (pl.col(name).is_not_null() & reader.is_null()).sum().alias(name) for name, reader in readers.items()
-    )
-    for name, n in broken.collect(engine="streaming").row(0, named=True).items():
+    is_broken = {
+        _BROKEN.format(name): pl.col(name).is_not_null() & reader.is_null() for name, reader in readers.items()
+    }
+    parsed = {name: reader.alias(name) for name, reader in readers.items()}
+    with files.readable(where):
+        found = frame.with_columns(**parsed, **is_broken).collect(engine="streaming")
+    for name in readers:
+        n = int(found[_BROKEN.format(name)].sum())
         if n:
             raise InputError(
                 f"Column '{name}' of {where}: {n:,} {'row holds' if n == 1 else 'rows hold'} no whole number.",
                 allowed="Ids are whole numbers of 64 bits; decimal numbers above 2^53 have lost digits.",
                 next_step="Export the ids as whole numbers or as text.",
             )
-    return frame.with_columns(reader.alias(name) for name, reader in readers.items())
+    return found.drop(is_broken).lazy()
 
 
 def _as_whole(name: str, dtype: pl.DataType, where: str) -> pl.Expr:

@@ -90,7 +90,8 @@ def _picked(frame: pl.LazyFrame, table: str, columns: dict[str, str]) -> pl.Lazy
         raise InputError(
             f"{table} lacks {key}.", allowed=f"Found: {listing(found)}.", next_step="Export the whole table."
         )
-    frame = whole(frame, [name for name in columns.values() if name in found], table)
+    present = [name for name in columns.values() if name in found]
+    frame = whole(frame.select(present), present, table)
     return frame.select(
         (pl.col(theirs) if theirs in found else pl.lit(None, pl.Int64())).alias(ours)
         for ours, theirs in columns.items()
@@ -108,7 +109,7 @@ def _with_area(people: pl.LazyFrame, raw: Frames) -> pl.LazyFrame:
     have = [name for name in ("county", "zip") if name in names]
     if location is None or "location_id" not in names or not have:
         return people.drop("location_id")
-    places = whole(location, ["location_id"], "location").drop_nulls("location_id")
+    places = whole(location.select("location_id", *have), ["location_id"], "location").drop_nulls("location_id")
     area = pl.coalesce(pl.col(name).cast(pl.String) for name in have)
     areas = agreed(places.select("location_id", area_code=area), "location_id")
     return people.join(areas, on="location_id", how="left").drop("location_id")
@@ -143,7 +144,7 @@ def _dated(raw: Frames, table: str, dates: dict[str, str], options: ReadOptions)
     """Give a table's patients and dates; None where the table or a column is not there."""
     if table not in raw or not {"person_id", *dates.values()} <= set(raw[table].collect_schema()):
         return None
-    rows = whole(raw[table], ["person_id"], table).select(
+    rows = whole(raw[table].select("person_id", *dates.values()), ["person_id"], table).select(
         patient_id="person_id", **{o: pl.col(t) for o, t in dates.items()}
     )
     rows = typed(rows, "patients", where=table, time_zone=options.time_zone, date_format=options.date_format)

@@ -30,9 +30,13 @@ def visits(raw: Frames, options: ReadOptions, where: str) -> tuple[pl.LazyFrame,
     kept, counts = account.keep(rows, "visits", _left_out(options))
     if sum(count.n_rows for count in counts[1:]) == counts[0].n_rows:
         raise _nothing_chosen(counts, name)
+    if pl.String in (kept.collect_schema()[column] for column in ("moment", "day")):
+        kept = kept.collect(
+            engine="streaming"
+        ).lazy()  # text was read into memory already; each further pass is then short
     counts += _unmapped(kept)
     counts += _without_detail(raw) if options.visit_detail else ()
-    found = _typed_times(_with_providers(kept, raw), options, name)
+    found = _with_providers(_typed_times(kept, options, name), raw)
     return conform(_with_reasons(found, raw, name), "visits", where=name), counts
 
 
@@ -47,7 +51,6 @@ def _visit_rows(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
         "unit_id": "care_site_id",
         "source_concept": f"{prefix}_source_concept_id",
         "parent_id": "parent_visit_detail_id",
-        "occurrence_id": "visit_occurrence_id",
         "source_value": f"{prefix}_source_value",
         "moment": f"{prefix}_start_datetime",
         "day": f"{prefix}_start_date",
@@ -64,7 +67,7 @@ def _visit_rows(frame: pl.LazyFrame, name: str) -> pl.LazyFrame:
             next_step="Export the whole table.",
         )
     ids = [column for column in columns.values() if column in found and column.endswith("_id")]
-    frame = whole(frame, ids, name)
+    frame = whole(frame.select(column for column in columns.values() if column in found), ids, name)
     have = {ours: pl.col(theirs) for ours, theirs in columns.items() if theirs in found}
     absent = {ours: pl.lit(None, _dtype(ours)) for ours in columns if ours not in have}
     frame = frame.select(**have, **absent).with_columns(pl.col("source_value").cast(pl.String))
@@ -119,8 +122,8 @@ def _without_detail(raw: Frames) -> tuple[Count, ...]:
     details = raw["visit_detail"]
     if key not in details.collect_schema():
         return ()
-    visits = whole(raw["visit_occurrence"], [key], "visit_occurrence").select(key)
-    alone = visits.join(whole(details, [key], "visit_detail").select(key), on=key, how="anti")
+    visits = whole(raw["visit_occurrence"].select(key), [key], "visit_occurrence")
+    alone = visits.join(whole(details.select(key), [key], "visit_detail"), on=key, how="anti")
     n = alone.select(pl.len()).collect(engine="streaming").item()
     return account.some("visits", "visit_occurrence without a visit_detail: not among the visits", n, "warning")
 
@@ -161,7 +164,8 @@ def _with_reasons(visits: pl.LazyFrame, raw: Frames, name: str) -> pl.LazyFrame:
     conditions = raw.get("condition_occurrence")
     if conditions is None or not {key, "condition_concept_id"} <= set(conditions.collect_schema()):
         return visits
-    pairs = whole(conditions, [key, "condition_concept_id"], "condition_occurrence")
+    names = [key, "condition_concept_id"]
+    pairs = whole(conditions.select(names), names, "condition_occurrence")
     pairs = pairs.filter((pl.col("condition_concept_id") != 0) & pl.col(key).is_not_null())
     lists = pairs.group_by(visit_id=key).agg(
         reason_codes=pl.col("condition_concept_id").unique().sort().cast(pl.String)
