@@ -30,7 +30,8 @@ def visits(raw: Frames, options: ReadOptions, where: str) -> tuple[pl.LazyFrame,
     kept, counts = account.keep(rows, "visits", _left_out(options))
     if sum(count.n_rows for count in counts[1:]) == counts[0].n_rows:
         raise _nothing_chosen(counts, name)
-    if pl.String in (kept.collect_schema()[column] for column in ("moment", "day")):
+    schema = kept.collect_schema()
+    if any(schema[column] == pl.String for column in ("moment", "day")):
         kept = kept.collect(
             engine="streaming"
         ).lazy()  # text was read into memory already; each further pass is then short
