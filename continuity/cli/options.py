@@ -52,6 +52,7 @@ by_source = _group(  # one line a choice, named after the source that knows it
         show_default=True,
         help="FHIR: share of lines that may be malformed.",
     ),
+    click.option("--urgency-codes", metavar="CODE=WORD,...", help="Avohilmo: what its codes of urgency mean."),
 )
 reading = _group(
     click.option("--patients", metavar="FILE", help="Patients: listed provider, unit, birth year, ..."),
@@ -107,23 +108,35 @@ def split(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def pairs(text: str | None, option: str, example: str) -> dict[str, str]:
+    """Split NAME=VALUE,...
+
+    Raises
+    ------
+    UsageError
+        A part has no equals sign.
+    """
+    parts = split(text) or ()
+    if any("=" not in part for part in parts):
+        raise UsageError(f"{option} cannot be read.", allowed=f"Allowed: {example}")
+    return dict(part.split("=", 1) for part in parts)
+
+
 def inputs_of(given: Given) -> Any:
     """Give the `Inputs` of a job, and take their options out of `given`.
 
     Raises
     ------
     UsageError
-        ``--columns`` cannot be read, or pseudonyms have no key.
+        ``--columns`` or ``--urgency-codes`` cannot be read, or pseudonyms have no key.
     """
     from continuity.pipeline import Inputs
     from continuity.sources import ReadOptions
 
-    pairs = split(given.pop("columns")) or ()
-    if any("=" not in pair for pair in pairs):
-        raise UsageError("--columns cannot be read.", allowed="Allowed: patient_id=asiakas,provider_id=laakari")
+    columns = pairs(given.pop("columns"), "--columns", "patient_id=asiakas,provider_id=laakari")
     separator = given.pop("separator")
     options = ReadOptions(
-        columns=dict(pair.split("=", 1) for pair in pairs),
+        columns=columns,
         separator="\t" if separator in ("tab", "\\t") else separator,
         encoding=given.pop("encoding"),
         date_format=given.pop("date_format"),
@@ -132,6 +145,7 @@ def inputs_of(given: Given) -> Any:
         visit_detail=given.pop("visit_detail"),
         max_malformed=given.pop("max_malformed"),
         query=given.pop("query"),
+        urgencies=pairs(given.pop("urgency_codes"), "--urgency-codes", "E=planned,V=acute"),
     )
     key = _key(given)
     return Inputs(given.pop("visits"), given.pop("patients"), given.pop("providers"), given.pop("source"), options, key)

@@ -1,44 +1,83 @@
 """Any source to canonical Parquet, with an account of what happened to the rows."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from continuity import files
 from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, versions
+from continuity.schema import TABLES
+from continuity.sources import Count, Tables
+
+_ACCOUNT = "conversion.json"
 
 
 def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> dict[str, Any]:
     """Write visits.parquet and, where the source has them, patients.parquet and providers.parquet.
 
+    The tables are written as they are read, so that memory does not grow with the rows. The folder is put in place
+    when all is done: whoever stops this at any moment finds the old folder or the new one.
+
     Returns
     -------
     dict
-        What conversion.json holds: rows by table, what was dropped or had no mapping, versions, fingerprint.
+        What conversion.json holds: rows read and written by table, every filter and every code without a mapping with
+        its rows, versions, fingerprint.
 
     Raises
     ------
     InputError
-        The input cannot be read.
+        The input cannot be read, or changed meanwhile.
+    UsageError
+        The output cannot be written or is part of the input.
     """
-    progress("read")
-    tables = inputs.read()
-    inputs.refuse_output(directory / f"{name}.parquet" for name in tables.present())
-    with readable(tables):  # all before the first is written: whole or absent
-        frames = {name: table.collect(engine="streaming") for name, table in tables.present().items()}
-    progress("write")
-    for name, frame in frames.items():
-        files.replace_with(directory / f"{name}.parquet", frame.write_parquet)
-    rows = {name: frame.height for name, frame in frames.items()}
-    account = {
+    names = [*(f"{name}.parquet" for name in TABLES), _ACCOUNT]
+    inputs.refuse_output(directory / name for name in names)
+    account: dict[str, Any] = {}
+    with inputs.unchanged() as unchanged:
+        progress("read")
+        tables = inputs.read(keep=False)
+
+        def write(folder: Path) -> None:
+            with readable(tables):
+                counts = [*tables.counts, *_write(tables, folder)]
+            account.update(_account(inputs, counts, folder))
+            text = json.dumps(account, indent=2, ensure_ascii=False, sort_keys=True)
+            (folder / _ACCOUNT).write_text(text, encoding="utf-8")
+            unchanged()
+
+        progress("write")
+        files.replace_folder(directory, write, names)
+    return account
+
+
+def _write(tables: Tables, folder: Path) -> list[Count]:
+    """Write every table in one reading of the source, and give the counts that this reading makes."""
+    sinks = [table.sink_parquet(folder / f"{name}.parquet", lazy=True) for name, table in tables.present().items()]
+    if tables.tally is None:
+        pl.collect_all(sinks, engine="streaming")
+        return []
+    *_, tally = pl.collect_all([*sinks, tables.tally], engine="streaming")
+    return [Count(**row) for row in tally.iter_rows(named=True)]
+
+
+def _account(inputs: Inputs, counts: Sequence[Count], folder: Path) -> dict[str, Any]:
+    written = {name: folder / f"{name}.parquet" for name in TABLES if (folder / f"{name}.parquet").exists()}
+    rows = {name: pl.scan_parquet(path).select(pl.len()).collect().item() for name, path in written.items()}
+    said = [{key: value for key, value in asdict(count).items() if value is not None} for count in counts]
+    return {
         "source": inputs.found_kind(),
         "input": inputs.name,
         "input_fingerprint": inputs.fingerprint(),
         "time_zone": inputs.options.time_zone,
+        "rows_read": {c.table: c.n_rows for c in counts if c.kind == "rows_in"},
         "rows_written": rows,
-        "counts": [{"table": c.table, "what": c.what, "n_rows": c.n_rows} for c in tables.counts],
+        "filters": [count for count in said if count["kind"] == "filter"],
+        "unmapped": [count for count in said if count["kind"] == "unmapped"],
+        "notes": [count for count in said if count["kind"] in ("warning", "note")],
         "versions": versions(),
     }
-    text = json.dumps(account, indent=2, ensure_ascii=False, sort_keys=True)
-    files.replace_with(directory / "conversion.json", lambda path: path.write_text(text, encoding="utf-8"))
-    return account

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from continuity import sources
-from continuity.errors import InputError, UsageError
+from continuity.errors import InputError, UsageError, listing
 from continuity.metrics import Rules
 from continuity.metrics.engine.attrition import attrition_of
 from continuity.metrics.engine.prepare import Sources
@@ -21,6 +22,7 @@ from continuity.schema import TableName
 from continuity.sources import ReadOptions, Tables, database, files
 from continuity.vocabulary import SourceKind
 
+_ENDS: Final = 1 << 16
 Progress = Callable[[str], None]
 """Called with the name of each step as it starts."""
 
@@ -98,6 +100,33 @@ class Inputs:
         tables = {path: name for name, place in given.items() if place is not None for path in locate(place)}
         return enter(found, self.files(), self.options, key=self.key, given=tables)
 
+    @contextmanager
+    def unchanged(self) -> Iterator[Callable[[], None]]:
+        """Notice a file that changes while it is read: give a check that can be made before something is put in place.
+
+        Raises
+        ------
+        InputError
+            The size, the time of change, the place, or the first and last bytes of a file differ from the start.
+        """
+        before = {path: _stamp(path) for path in self.files()}
+
+        def check() -> None:
+            changed = [path.name for path, stamp in before.items() if not path.exists() or _stamp(path) != stamp]
+            if changed:
+                raise InputError(
+                    f"{listing(changed)} changed while it was read.",
+                    allowed="Needed: files that nobody writes to meanwhile.",
+                    next_step="Wait until the export is complete, and start again.",
+                )
+
+        try:
+            yield check
+        except pl.exceptions.PolarsError:
+            check()
+            raise
+        check()
+
     def refuse_output(self, outputs: Iterable[Path]) -> None:
         """Refuse outputs that cannot be written or would replace what is read, before any work is done.
 
@@ -126,6 +155,16 @@ class Inputs:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int, int, bytes]:
+    """Give what changes with a file: its place, size, time of change, and a digest of its first and last bytes."""
+    seen = path.stat()
+    with path.open("rb") as file:
+        digest = hashlib.sha256(file.read(_ENDS))
+        file.seek(max(0, seen.st_size - _ENDS))
+        digest.update(file.read(_ENDS))
+    return seen.st_ino, seen.st_size, seen.st_mtime_ns, digest.digest()
 
 
 def as_sources(tables: Tables) -> Sources:

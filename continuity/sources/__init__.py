@@ -8,7 +8,7 @@ import polars as pl
 
 from continuity.errors import UsageError
 from continuity.schema import TableName
-from continuity.sources import database, fhir, omop, synthea, tables
+from continuity.sources import avohilmo, database, fhir, omop, synthea, tables
 from continuity.sources.base import Count, ReadOptions, Source, Tables
 from continuity.vocabulary import DEFAULT_TIME_ZONE, SourceKind
 
@@ -27,6 +27,7 @@ __all__ = [
 
 KINDS: Final[Mapping[SourceKind, Source]] = {
     "database": database,
+    "avohilmo": avohilmo,
     "omop": omop,
     "fhir": fhir,
     "synthea": synthea,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -41,6 +41,8 @@ class ReadOptions:
         FHIR: the share of lines, 0-1, that may be malformed before a file is refused.
     query : str, optional
         Of a database: the table or the SELECT of the visits.
+    urgencies : mapping of str to str
+        Avohilmo: code of urgency to ``"planned"`` or ``"acute"``; the register's codes are not published.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class ReadOptions:
     visit_detail: bool = False
     max_malformed: float = 0.001
     query: str | None = None
+    urgencies: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -89,6 +92,10 @@ class Count:
     n_rows: int
     kind: CountKind = "note"
     code: str | None = None
+
+
+TALLY: Final = {"table": pl.String, "what": pl.String, "n_rows": pl.Int64, "kind": pl.String, "code": pl.String}
+"""The columns of `Tables.tally`: one row a count."""
 
 
 @dataclass(frozen=True)

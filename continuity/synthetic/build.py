@@ -39,11 +39,11 @@ def generate(setting: Setting) -> Synthetic:
     >>> tables.patients.height, tables.visits.columns[:3]
     (100, ['patient_id', 'visit_at', 'provider_id'])
     """
-    blocks = list(_blocks(setting))
+    made = list(blocks(setting))
     return Synthetic(
-        pl.concat([block.visits for block in blocks]),
-        pl.concat([block.patients for block in blocks]),
-        blocks[0].providers,
+        pl.concat([block.visits for block in made]),
+        pl.concat([block.patients for block in made]),
+        made[0].providers,
     )
 
 
@@ -79,7 +79,7 @@ def write(setting: Setting, directory: str | Path) -> dict[TableName, Path]:
 
 def _write_parts(setting: Setting, beside: Path) -> tuple[TableName, ...]:
     """Write each block's visits and patients as a part, and the providers once."""
-    for number, block in enumerate(_blocks(setting)):
+    for number, block in enumerate(blocks(setting)):
         block.visits.write_parquet(beside / f"visits-{number:06d}.parquet")
         block.patients.write_parquet(beside / f"patients-{number:06d}.parquet")
         if number == 0:
@@ -94,7 +94,8 @@ def _join(beside: Path, name: TableName) -> Path:
     return joined
 
 
-def _blocks(setting: Setting) -> Iterator[Synthetic]:
+def blocks(setting: Setting) -> Iterator[Synthetic]:
+    """Draw the population block by block of patients."""
     world = World.of(setting)
     for block in range(-(-setting.n_patients // BLOCK)):
         yield build_block(world, block)

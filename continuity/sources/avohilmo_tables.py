@@ -1,0 +1,136 @@
+"""The canonical tables of Avohilmo, from the rows that are visits and their satellites."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from continuity.schema import conform
+from continuity.sources import avohilmo_codes as codes
+from continuity.sources.avohilmo_files import open_satellite
+from continuity.sources.avohilmo_filter import filled
+from continuity.sources.base import TALLY, ReadOptions
+
+_ENDS: Final[Mapping[str, Callable[[pl.Expr], pl.Expr]]] = {"low": pl.Expr.min, "high": pl.Expr.max}
+
+
+def visits(
+    kept: pl.LazyFrame, there: frozenset[str], beside: Mapping[str, Sequence[Path]], options: ReadOptions
+) -> pl.LazyFrame:
+    mapped: dict[str, pl.Expr] = {name: pl.col(name) for name in ("patient_id", "visit_at", "provider_id")}
+    mapped |= {name: pl.col(name) for name in ("visit_id", "contacted_at", "assessed_at") if name in there}
+    if there & {"occupation", "licence"}:
+        mapped["provider_role"] = _role()
+    if there & {"unit", "producer"}:
+        mapped["unit_id"] = pl.col(_unit(there))
+    if "contact" in there:
+        mapped["contact_mode"] = pl.col("contact").replace_strict(codes.MODES, default=None, return_dtype=pl.String)
+    if "urgency" in there and options.urgencies:
+        mapped["urgency"] = pl.col("urgency").replace_strict(options.urgencies, default=None, return_dtype=pl.String)
+    if "service" in there:
+        mapped["care_type"] = pl.when(pl.col("service") != "").then("service")
+    visits = kept.select(**mapped)
+    coded = {name: paths for name, paths in beside.items() if name in ("ICPC2", "ICD10")}
+    if coded and "visit_id" in there:
+        reasons = _reasons(coded, options)
+        key = pl.col("visit_id").cast(pl.String)
+        visits = visits.join(reasons, left_on=key, right_on="reasoned", how="left", maintain_order="left")
+    return conform(visits, "visits")
+
+
+def _unit(there: frozenset[str]) -> str:
+    return "unit" if "unit" in there else "producer"
+
+
+def _role() -> pl.Expr:
+    """Give the profession: either code may tell it, and a doctor's comes first."""
+    occupation, licence = pl.col("occupation"), pl.col("licence")
+    is_doctor = occupation.is_in(codes.DOCTOR_OCCUPATIONS) | licence.is_in(codes.DOCTOR_LICENCES)
+    is_nurse = occupation.is_in(codes.NURSE_OCCUPATIONS) | licence.is_in(codes.NURSE_LICENCES)
+    return (
+        pl.when(is_doctor)
+        .then(pl.lit("doctor"))
+        .when(is_nurse)
+        .then(pl.lit("nurse"))
+        .when((occupation != "") | (licence != ""))
+        .then(pl.lit("other"))
+    )
+
+
+def _reasons(coded: Mapping[str, Sequence[Path]], options: ReadOptions) -> pl.LazyFrame:
+    """Give one row per visit with its codes: ICPC-2 before ICD-10, each in its order, no row twice."""
+    parts = [
+        open_satellite(coded[name], name, options).with_columns(rank=pl.lit(rank))
+        for rank, name in enumerate(("ICPC2", "ICD10"))
+        if name in coded
+    ]
+    keys = ("visit_id", "rank", "order", "code")
+    rows = pl.concat(parts).sort(keys)  # sorted once, which costs a fifth of sorting each visit's codes
+    is_twice = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in keys)
+    placed = rows.filter(~is_twice).group_by(reasoned="visit_id", maintain_order=True).agg("code")
+    return placed.rename({"code": "reason_codes"})
+
+
+def patients(kept: pl.LazyFrame, there: frozenset[str]) -> pl.LazyFrame | None:
+    """Give one row per patient: birth year and sex where all rows agree, the municipality of the latest visit.
+
+    Two steps, because the first leaves few rows and needs no order.
+    """
+    if not there & {"born", "sex", "home"}:
+        return None
+    named = {name: pl.col(name) for name in ("born", "sex") if name in there}
+    if "sex" in named:
+        named["sex"] = pl.col("sex").replace_strict(codes.SEXES, default=None, return_dtype=pl.String)
+    home = pl.col("home") if "home" in there else pl.lit(None, pl.String)
+    ends = [f(pl.col(name)).alias(f"{name}_{end}") for name in named for end, f in _ENDS.items()]
+    first = (
+        kept.select("patient_id", "visit_at", **named, home=home)
+        .group_by("patient_id", "home")
+        .agg(pl.col("visit_at").max(), *ends)
+    )
+    ends = [f(pl.col(f"{name}_{end}")) for name in named for end, f in _ENDS.items()]
+    latest = pl.col("home").sort_by(pl.col("home").is_not_null(), "visit_at", "home").last()
+    people = first.group_by("patient_id").agg(latest, *ends)
+    agree = {name: pl.col(f"{name}_low") == pl.col(f"{name}_high") for name in named}
+    given = {name: pl.when(agrees).then(f"{name}_low") for name, agrees in agree.items()}
+    differ = pl.any_horizontal([pl.lit(value=False), *((~agrees).fill_null(value=False) for agrees in agree.values())])
+    area = {"area_code": pl.col("home")} if "home" in there else {}
+    return people.select("patient_id", **given, **area, differ=differ).rename({"born": "birth_year"}, strict=False)
+
+
+def tally(kept: pl.LazyFrame, there: frozenset[str], people: pl.LazyFrame | None) -> pl.LazyFrame:
+    """Give the counts that are only known when the rows are read for the tables, in the form of `Tables.tally`."""
+    named = {"contacted_at": "YHTEYDENOTTO_AJANKOHTA", "assessed_at": "HOIDONTARVE_AJANKOHTA"}
+    rows = [
+        _warning(kept, "visits", f"{column} cannot be read: null", f"{name}_bad")
+        for name, column in named.items()
+        if name in there
+    ]
+    if people is not None:
+        rows.append(_warning(people, "patients", "birth year or sex differs between rows of a patient: null", "differ"))
+    return pl.concat([*rows, pl.LazyFrame(schema=TALLY)])
+
+
+def _warning(frame: pl.LazyFrame, table: str, what: str, flag: str) -> pl.LazyFrame:
+    n = pl.col(flag).sum().cast(pl.Int64)
+    said = {"table": pl.lit(table), "what": pl.lit(what), "n_rows": n, "kind": pl.lit("warning")}
+    return frame.select(**said, code=pl.lit(None, pl.String))
+
+
+def providers(kept: pl.LazyFrame, there: frozenset[str]) -> pl.LazyFrame:
+    """Give one row per provider: the role and the unit of most of its visits; of two as frequent, the first by name."""
+    role = _role() if there & {"occupation", "licence"} else pl.lit(None, pl.String)
+    unit = pl.col(_unit(there)) if there & {"unit", "producer"} else pl.lit(None, pl.String)
+    places = (
+        kept.filter(filled("provider_id"))
+        .select("provider_id", role=role, unit_id=unit)
+        .group_by("provider_id", "role", "unit_id")
+        .agg(n=pl.len().cast(pl.Int64))
+    )
+    return conform(_most(places, "role").join(_most(places, "unit_id"), on="provider_id"), "providers")
+
+
+def _most(places: pl.LazyFrame, name: str) -> pl.LazyFrame:
+    counted = places.group_by("provider_id", name).agg(pl.col("n").sum())
+    return counted.group_by("provider_id").agg(pl.col(name).sort_by(pl.col(name).is_null(), -pl.col("n"), name).first())
