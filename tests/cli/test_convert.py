@@ -22,6 +22,12 @@ TABLE = "patient_id,visit_at,provider_id\nP1,2025-01-03,A\n"
 
 
 @pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def register(tmp_path) -> Path:
     write_avohilmo(SETTING, tmp_path / "register", extract="vatt", noise=0.1)
     return tmp_path / "register"
