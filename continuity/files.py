@@ -88,7 +88,11 @@ def replace_folder(path: Path, write: Callable[[Path], object], names: Collectio
     place.parent.mkdir(parents=True, exist_ok=True)
     is_ours = not place.exists() or not any(file.name not in names for file in place.iterdir())
     is_free = is_ours and not Path.cwd().is_relative_to(place) and not place.is_mount()
-    with tempfile.TemporaryDirectory(dir=place.parent if is_free else place, prefix=".continuity-") as beside:
+    try:
+        holder = tempfile.TemporaryDirectory(dir=place.parent if is_free else place, prefix=".continuity-")
+    except OSError as error:  # it names a folder that the user does not know
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    with holder as beside:
         new = Path(beside) / "new"
         new.mkdir()
         write(new)
@@ -96,10 +100,10 @@ def replace_folder(path: Path, write: Callable[[Path], object], names: Collectio
             for name in names:
                 (new / name).replace(place / name) if (new / name).exists() else (place / name).unlink(missing_ok=True)
         elif not place.exists():
-            new.rename(place)
+            new.replace(place)
         elif not _exchange(new, place):
-            place.rename(Path(beside) / "old")
-            new.rename(place)
+            place.replace(Path(beside) / "old")
+            new.replace(place)
     return path
 
 
