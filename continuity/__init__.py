@@ -10,7 +10,18 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from continuity.assignment import Plan, assign, attribute, simulate
-    from continuity.evaluation import Effects, coc_variance, compare, event_study, interrupted_time_series, summarise
+    from continuity.evaluation import (
+        Effects,
+        coc_variance,
+        compare,
+        coverage,
+        event_study,
+        interrupted_time_series,
+        own_third_next,
+        summarise,
+        third_next,
+        waiting_times,
+    )
     from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
     from continuity.privacy import Limits, pseudonymise
     from continuity.privacy.protect import ProtectedTable, protect
@@ -30,9 +41,11 @@ _HOME = {
     "coc_variance": "evaluation",
     "compare": "evaluation",
     "compute": "metrics",
+    "coverage": "evaluation",
     "event_study": "evaluation",
     "index": "metrics",
     "interrupted_time_series": "evaluation",
+    "own_third_next": "evaluation",
     "protect": "privacy",
     "pseudonymise": "privacy",
     "read_patients": "sources",
@@ -40,6 +53,8 @@ _HOME = {
     "read_visits": "sources",
     "simulate": "assignment",
     "summarise": "evaluation",
+    "third_next": "evaluation",
+    "waiting_times": "evaluation",
 }
 
 __all__ = [
@@ -57,9 +72,11 @@ __all__ = [
     "coc_variance",
     "compare",
     "compute",
+    "coverage",
     "event_study",
     "index",
     "interrupted_time_series",
+    "own_third_next",
     "protect",
     "pseudonymise",
     "read_patients",
@@ -67,6 +84,8 @@ __all__ = [
     "read_visits",
     "simulate",
     "summarise",
+    "third_next",
+    "waiting_times",
 ]
 
 

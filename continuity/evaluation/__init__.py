@@ -1,5 +1,8 @@
-"""From patients to groups: estimates with their uncertainty, effects of a roll-out, and the sizes of cells."""
+"""From patients to groups: estimates with their uncertainty, effects of a roll-out, access, and the sizes of cells."""
 
+from continuity.evaluation.access.coverage import coverage
+from continuity.evaluation.access.t3 import own_third_next, third_next
+from continuity.evaluation.access.waiting import waiting_times
 from continuity.evaluation.comparison.groups import compare
 from continuity.evaluation.rollout.effects import Effects
 from continuity.evaluation.rollout.event_study import event_study
@@ -11,8 +14,12 @@ __all__ = [
     "Effects",
     "coc_variance",
     "compare",
+    "coverage",
     "event_study",
     "interrupted_time_series",
     "multinomial_variance",
+    "own_third_next",
     "summarise",
+    "third_next",
+    "waiting_times",
 ]
