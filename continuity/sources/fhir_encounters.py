@@ -124,7 +124,10 @@ def visits(encounters: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Count, ...]]:
     marked = encounters.with_columns(is_latest=is_latest)
     single = marked.with_columns(why=pl.coalesce(reasons)).filter(pl.col("why").is_null())
     parts_ = pl.DataFrame({"visit_id": uncounted(single)}).with_columns(is_part=pl.lit(value=True))
-    marked = marked.join(parts_, on="visit_id", how="left", maintain_order="left")
+    if parts_.is_empty():  # the usual case, in which a join of all encounters would be for nothing
+        marked = marked.with_columns(is_part=pl.lit(None, pl.Boolean))
+    else:
+        marked = marked.join(parts_, on="visit_id", how="left", maintain_order="left")
     by_part = pl.when(pl.col("is_part")).then(pl.lit("counted with the encounter it is part of, or by its parts"))
     kept, counts = account.keep(marked.lazy(), "visits", [*reasons, by_part])
     found = kept.collect().with_columns(contact_mode=_mode(), urgency=_urgency())

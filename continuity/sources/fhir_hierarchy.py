@@ -30,8 +30,10 @@ def uncounted(encounters: pl.DataFrame) -> pl.Series:
     >>> uncounted(encounters).sort().to_list()
     ['b', 'whole']
     """
-    open_ = _related(encounters)
     found: list[pl.Series] = []
+    if encounters["part_of"].null_count() == encounters.height:
+        return pl.Series("id", [], pl.String)
+    open_ = _related(encounters)
     while open_.height:
         leaves = open_.join(open_, left_on="id", right_on="parent", how="anti")
         if leaves.is_empty():  # a circle: none stands above the other
