@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         third_next,
         waiting_times,
     )
-    from continuity.metrics import Index, Rules, attrition, catalogue, compute, index
+    from continuity.metrics import Index, Rules, attrition, catalogue, compute, flag_visits, index
     from continuity.privacy import Limits, pseudonymise
     from continuity.privacy.protect import ProtectedTable, protect
     from continuity.sources import read_patients, read_providers, read_visits
@@ -43,6 +43,7 @@ _HOME = {
     "compute": "metrics",
     "coverage": "evaluation",
     "event_study": "evaluation",
+    "flag_visits": "metrics",
     "index": "metrics",
     "interrupted_time_series": "evaluation",
     "own_third_next": "evaluation",
@@ -74,6 +75,7 @@ __all__ = [
     "compute",
     "coverage",
     "event_study",
+    "flag_visits",
     "index",
     "interrupted_time_series",
     "own_third_next",

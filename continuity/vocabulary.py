@@ -11,6 +11,7 @@ Level = Literal["provider", "team", "unit"]
 UnknownProvider = Literal["drop", "each_distinct", "one_group", "bounds"]
 SameDay = Literal["keep_all", "patient_provider_day", "patient_day"]
 TieOrder = Literal["expectation", "visit_id"]
+Person = Literal["patient", "household"]
 OutputFormat = Literal["wide", "long"]
 Grain = Literal["patient", "list", "provider", "unit", "period"]
 

@@ -21,6 +21,8 @@ from continuity.vocabulary import Grain, OutputFormat, words
 @click.option("--format", "layout", type=click.Choice(words(OutputFormat)), default="wide", show_default=True)
 @options.reading
 @options.ruling
+@options.looking
+@options.person
 @options.rolling
 @options.talking
 def command(
@@ -30,6 +32,7 @@ def command(
 
     One row per patient and window: patient_id, window_start, window_end, n_visits, n_providers, one column per index
     (empty where undefined) and undefined_reason. Every row given counts as a visit unless --same-day says otherwise.
+    With --person household, one row per household, and household_id for patient_id.
 
     With another --grain, one row per group and window, with n_patients, n_undefined and n_visits; any index of
     patients is there as mean_KEY and visit_weighted_KEY. Rows about lists and providers are personal data of

@@ -85,6 +85,15 @@ ruling = _group(
     click.option("--preset", metavar="NAME", help="Rules after a publication: thl_like, nqf_3617, hull_2022."),
     click.option("--window", metavar="START:END", help="Half-open window, such as 2025-01-01:2026-01-01."),
 )
+looking = _group(
+    click.option("--lookback", metavar="D", help="How far back a provider is known: 365d, 12mo, ... [default: 365d]"),
+    click.option("--data-from", metavar="DATE", help="Since when the data hold all visits. [default: the first visit]"),
+    click.option("--cover-days", type=int, metavar="N", help="Days that a visit covers, for cover_index."),
+    click.option(
+        "--visit-weights", metavar="MODE=W,...", help="Weights for coc_weighted, upc_weighted: in_person=1,phone=0.5"
+    ),
+)
+person = _words("--person", v.Person, "Whose visits are taken together. [default: patient]")
 rolling = _group(
     click.option("--every", metavar="D", help="Rolling windows: a new one every 1mo, 1w, ..."),
     click.option("--period", metavar="D", help="Rolling windows: their length, such as 12mo."),
@@ -176,15 +185,27 @@ def rules_of(given: Given, **defaults: Any) -> tuple[Any, Any]:
     from continuity.metrics.engine.presets import preset as find_preset
     from continuity.metrics.engine.windows import windows
 
-    values = {rule: split(given.pop(option)) for option, rule in FILTERS.items()}
+    values: Given = {rule: split(given.pop(option)) for option, rule in FILTERS.items()}
     values["unknown_codes"] = split(given.pop("unknown_codes"))
     for name in ("level", "unknown_provider", "same_day", "tie_order", "min_visits"):
         values[name] = given.pop(name)
+    for name in ("person", "lookback", "data_from", "cover_days"):
+        values[name] = given.pop(name, None)
+    values["visit_weights"] = _weights(given.pop("visit_weights", None))
     preset = given.pop("preset")
     spans = windows(_window(given.pop("window")), given.pop("every", None), given.pop("period", None))
     fixed = find_preset(preset).rules if preset else {}
     chosen = {name: value for name, value in values.items() if value is not None}
     return Rules.of(preset, **{**defaults, **fixed, **chosen}), spans
+
+
+def _weights(text: str | None) -> dict[str, str] | None:
+    pairs = split(text)
+    if pairs is None:
+        return None
+    if any("=" not in pair for pair in pairs):
+        raise UsageError("--visit-weights cannot be read.", allowed="Allowed: in_person=1,phone=0.5")
+    return {mode.strip(): weight.strip() for mode, weight in (pair.split("=", 1) for pair in pairs)}
 
 
 def _window(text: str | None) -> tuple[str, str] | None:

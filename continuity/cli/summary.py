@@ -39,6 +39,7 @@ from continuity.vocabulary import Estimator, Interval, words
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the bootstrap.")
 @options.reading
 @options.ruling
+@options.looking
 @options.rolling
 @options.protecting
 @options.talking

@@ -63,10 +63,10 @@ def group_metrics(
     rules = at_known_level(rules, tables)
     sources = as_sources(tables)
     left_out: Mapping[str, str] = {}
-    if every:
-        chosen, left_out = allowed(chosen, sources, rules)
-    lazy = groups_of(sources, chosen, rules, spans, grain, output=layout, threshold=threshold)
     with readable(tables):
+        if every:
+            chosen, left_out = allowed(chosen, sources, rules, spans)
+        lazy = groups_of(sources, chosen, rules, spans, grain, output=layout, threshold=threshold)
         refuse_gaps(tables.visits, inputs.name)
         progress("compute")
         table = lazy.collect(engine="streaming")

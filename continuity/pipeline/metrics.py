@@ -10,7 +10,7 @@ import polars as pl
 from continuity import files
 from continuity.errors import UsageError
 from continuity.metrics import Index, Rules, index
-from continuity.metrics.engine.allowed import allowed
+from continuity.metrics.engine.allowed import allowed, refuse
 from continuity.metrics.engine.compute import indices_of
 from continuity.metrics.engine.groups import check_grains
 from continuity.metrics.engine.windows import Window
@@ -60,16 +60,18 @@ def metrics(
     """
     refuse_other_than_tables(output)
     inputs.refuse_output([output])
+    chosen: Sequence[Index] = [index(key) for key in dict.fromkeys(keys)]
+    check_grains(chosen, "patient", rules)
     progress("read")
     tables = inputs.read()
     rules = at_known_level(rules, tables)
-    chosen: Sequence[Index] = [index(key) for key in dict.fromkeys(keys)]
-    check_grains(chosen, "patient", rules)
     sources = as_sources(tables)
     left_out: Mapping[str, str] = {}
-    if every:
-        chosen, left_out = allowed(chosen, sources, rules)
     with readable(tables):
+        if every:
+            chosen, left_out = allowed(chosen, sources, rules, spans)
+        else:  # before the passes over the file
+            refuse(chosen, sources, rules, spans)
         # Where every row must have been counted, the count itself shows a gap, and no pass over the file is needed.
         counts_every_row = spans is None and rules.keeps_every_row
         if not counts_every_row:
@@ -132,7 +134,7 @@ def _account(table: pl.DataFrame, rules: Rules) -> dict[str, Any]:
     known, unknown = (int(rows[name].sum()) for name in _COUNTED)
     return {
         "n_rows": table.height,
-        "n_patients": _n_runs(rows["patient_id"]),
+        "n_patients": _n_runs(rows[rows.columns[0]]),
         "n_visits": n_visits,
         "unknown_share": unknown / (known + unknown) if known + unknown else None,
         "n_below_min_visits": int(few.sum()),

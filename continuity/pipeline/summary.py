@@ -80,7 +80,7 @@ def summary(
     sources = as_sources(tables)
     left_out: Mapping[str, str] = {}
     if every:
-        entries, left_out = allowed([index(key) for key in keys], sources, rules)
+        entries, left_out = allowed([index(key) for key in keys], sources, rules, spans)
         keys = [entry.key for entry in entries]
     progress("compute")
     rows = _rows(sources, keys, by, rules, spans, how=how)

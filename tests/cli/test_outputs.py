@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from continuity.metrics import keys
+from continuity.metrics import index, keys
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Data, Run
@@ -60,10 +60,16 @@ def test_csv_and_parquet_hold_the_same_numbers(cli: "Run", clean: "Data", tmp_pa
 def test_all_means_every_index_that_the_data_allow(cli: "Run", clean: "Data", tmp_path: Path) -> None:
     output = tmp_path / "t.parquet"
     said = cli("metrics", clean.visits, "--all", "--output", output, "--json").said
-    assert list(said["left_out"]) == ["upc_assigned"]
-    assert read(output).columns == [*HEAD, *(key for key in keys() if key != "upc_assigned"), "undefined_reason"]
-    cli("metrics", clean.visits, *clean.beside, "--all", "--output", output)
+    weighted = {"coc_weighted", "upc_weighted"}
+    looking = {"cover_index", "kpc_lookback", "wolinsky"}
+    assert set(said["left_out"]) == {"upc_assigned", "years_with_gp", *weighted, *looking}
+    assert read(output).columns == [*HEAD, *(key for key in keys() if key not in said["left_out"]), "undefined_reason"]
+    given = ("--data-from", "2020-01-01", "--cover-days", "200", "--visit-weights", "phone=0.5")
+    cli("metrics", clean.visits, *clean.beside, "--all", *given, "--output", output)
     assert read(output).columns == [*HEAD, *keys(), "undefined_reason"]
+    parameters = json.loads(pl.read_parquet_metadata(output)["continuity"])["parameters"]
+    assert parameters["visit_weights"] == "phone=1/2"
+    assert (parameters["data_from"], parameters["cover_days"]) == ("2020-01-01", "200")
 
 
 def test_all_with_bounds_leaves_out_what_cannot_be_bounded_and_says_so(
@@ -72,7 +78,8 @@ def test_all_with_bounds_leaves_out_what_cannot_be_bounded_and_says_so(
     output = tmp_path / "t.parquet"
     ruled = ("--unknown-provider", "bounds", "--output", output)
     said = cli("metrics", clean.visits, "--all", *ruled, "--json").said
-    assert set(said["left_out"]) == {"ncgu", "upc_assigned", "upc_standardised"}
+    counted = {key for key in keys() if not index(key).bounded}
+    assert set(said["left_out"]) == {"upc_assigned", *counted}
     assert "cannot be bounded" in said["left_out"]["ncgu"]
     assert "ncgu_low" not in read(output).columns
     assert cli("metrics", clean.visits, "--index", "ncgu", *ruled).code == 2

@@ -1,7 +1,7 @@
 """Visits for the tests: written by hand as short text, or drawn by Hypothesis; and tables read back as plain Python."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -16,6 +16,9 @@ FIRST = datetime(2025, 3, 28)
 INDICES = tuple(FORMULAS)
 COUNT_INDICES = tuple(key for key in INDICES if key not in IN_ORDER)
 BOUNDED = tuple(key for key in INDICES if key not in NO_BOUNDS)
+
+ASKED: dict[str, Any] = {"data_from": date(1990, 1, 1), "cover_days": 2, "visit_weights": {"phone": 0.5, "video": 2}}
+"""Rules that single indices cannot do without; the others do not look at them."""
 
 VISITS_SCHEMA = {
     "patient_id": pl.String,
@@ -36,6 +39,13 @@ def frame(visits: Sequence[Visit], *, team: bool = False) -> pl.DataFrame:
     rows = [(v.patient, v.provider, v.at, v.visit_id, v.team) for v in visits]
     table = pl.DataFrame(rows, schema=VISITS_SCHEMA, orient="row")
     return table if team else table.drop("team_id")
+
+
+def with_modes(table: pl.DataFrame) -> pl.DataFrame:
+    """Give each visit a mode of contact that follows from its id."""
+    number = pl.col("visit_id").str.tail(1).str.to_integer(strict=False).fill_null(0) % 3
+    modes = {0: "phone", 1: "video", 2: None}
+    return table.with_columns(contact_mode=number.replace_strict(modes, return_dtype=pl.String))
 
 
 def days(text: str, patient: str = "P") -> list[Visit]:
@@ -59,7 +69,7 @@ def values(visits: Sequence[Visit], indices: Sequence[str] = INDICES, **options:
 def many(by_patient: Mapping[str, Sequence[Visit]], index: str, **options: Any) -> dict[str, float | None]:
     """Compute one index of many patients in one go, by patient."""
     every = [visit for visits in by_patient.values() for visit in visits]
-    table = ct.compute(frame(every), index, **{"min_visits": 1, **options})
+    table = ct.compute(with_modes(frame(every)), index, **{"min_visits": 1, **ASKED, **options})
     return dict(zip(table["patient_id"], table[index], strict=True))
 
 

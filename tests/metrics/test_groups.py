@@ -17,7 +17,7 @@ from continuity.errors import InputError, UsageError
 from continuity.metrics import keys
 
 from .brute_force import Visit
-from .drawn import FIRST, close, days, examples, frame, sequence, visits
+from .drawn import ASKED, FIRST, close, days, examples, frame, sequence, visits, with_modes
 
 VECTORS = Path(__file__).parents[2].parent / "shared" / "reference" / "vectors.json"
 needs_vectors = pytest.mark.skipif(not VECTORS.exists(), reason="the shared reference folder is not beside the project")
@@ -290,12 +290,14 @@ def test_row_order_chunks_and_id_types_change_no_bit(key: str, grain: Any) -> No
     assert texts.select(key, "n_patients", "n_visits").equals(expected.select(key, "n_patients", "n_visits"))
 
 
-@pytest.mark.parametrize("key", [key for key in keys() if key != "upc_assigned"])
+@pytest.mark.parametrize("key", keys())
 def test_every_index_of_patients_has_its_means(key: str) -> None:
-    seen = [*days("AABC", "p"), *days("AAABBCD", "q"), *days("ABABCC", "r")]
-    patients = ct.compute(frame(seen), key)
+    seen = with_modes(frame([*days("AABC", "p"), *days("AAABBCD", "q"), *days("ABABCC", "r")]))
+    since = [FIRST.date() - timedelta(days=n) for n in (0, 300, 900)]
+    listed = pl.DataFrame({"patient_id": ["p", "q", "r"], "listed_provider_id": ["A"] * 3, "listed_from": since})
+    patients = ct.compute(seen, key, patients=listed, **ASKED)
     once, weighted = f"mean_{key}", f"visit_weighted_{key}"
-    row = ct.compute(frame(seen), [once, weighted], grain="period").row(0, named=True)
+    row = ct.compute(seen, [once, weighted], grain="period", patients=listed, **ASKED).row(0, named=True)
     assert close(row[once], patients[key].mean())
     assert close(row[weighted], (patients[key] * patients["n_visits"]).sum() / patients["n_visits"].sum())
 

@@ -1,6 +1,7 @@
 """Every law that an index claims, and the identities between indices, on visits drawn at random."""
 
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from itertools import permutations, product
 from math import log2, prod
@@ -17,7 +18,7 @@ from continuity.metrics import keys
 from continuity.metrics.engine.registry import Law
 
 from .brute_force import Visit
-from .drawn import FIRST, close, days, examples, frame, many, sequence, sequences, values, visits
+from .drawn import ASKED, FIRST, close, days, examples, frame, many, sequence, sequences, values, visits, with_modes
 
 LISTED = "A"  # the listed provider of every patient of these tests; in relabellings the list follows
 ROUNDING = 1e-12
@@ -32,14 +33,17 @@ def claiming(law: str) -> pytest.MarkDecorator:
 
 def value(key: str, seen: Sequence[Visit], listed: str = LISTED) -> float | None:
     """Compute one index of one patient."""
-    patients = pl.DataFrame({"patient_id": ["P"], "listed_provider_id": [listed]})
-    return ct.compute(frame(seen), key, patients=patients, min_visits=1)[key].item()
+    return ct.compute(with_modes(frame(seen)), key, patients=patients(listed), min_visits=1, **ASKED)[key].item()
+
+
+def patients(listed: str = LISTED) -> pl.DataFrame:
+    since = [FIRST.date() - timedelta(days=400)]
+    return pl.DataFrame({"patient_id": ["P"], "listed_provider_id": [listed], "listed_from": since})
 
 
 def why(key: str, seen: Sequence[Visit]) -> str | None:
     """Give the reason why an index of one patient has no value."""
-    patients = pl.DataFrame({"patient_id": ["P"], "listed_provider_id": [LISTED]})
-    found = ct.compute(frame(seen), key, patients=patients, min_visits=1, format="long")
+    found = ct.compute(with_modes(frame(seen)), key, patients=patients(), min_visits=1, format="long", **ASKED)
     return found["undefined_reason"].item()
 
 
@@ -67,6 +71,7 @@ RANGE_WORDS = {
     "0.1 / (N + 0.1)": lambda n, k: 0.1 / (n + 0.1),
     "1 − 1 / (N + 0.1)": lambda n, k: 1 - 1 / (n + 0.1),
     "number of patients": lambda n, k: 1,
+    "days of the window": lambda n, k: n - 1,  # a visit a day
 }
 
 
@@ -156,6 +161,59 @@ def test_standardised_values_have_mean_0_and_standard_deviation_1(key: str, pati
         assert abs(stdev(found) - 1) < 1e-9
 
 
+@claiming("mean_0_under_chance")
+@pytest.mark.parametrize("counts", [{"A": 3, "B": 1}, {"A": 1, "B": 1, "C": 1}])
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_mean_is_0_where_visits_are_chance(key: str, counts: dict[str, int], n: int) -> None:
+    """Every sequence of visits as often as chance would have it: supply and behaviour are then the same."""
+    bag = "".join(who * times for who, times in counts.items())
+    seen = [v for number, who in enumerate(product(bag, repeat=n)) for v in days("".join(who), str(number))]
+    found = ct.compute(frame(seen), key, min_visits=2)[key]
+    assert found.count() == len(bag) ** n
+    assert abs(found.mean()) < 1e-12
+
+
+SPREAD = st.lists(st.tuples(st.integers(0, 900), st.sampled_from("AAB")), min_size=1, max_size=12)
+
+
+def spread(drawn: Sequence[tuple[int, str]], patient: str = "P") -> list[Visit]:
+    """Give visits on days that lie far apart."""
+    return [Visit(patient, FIRST + timedelta(days=day), who, str(n)) for n, (day, who) in enumerate(drawn)]
+
+
+@claiming("longer_lookback_never_lowers")
+@examples(40)
+@given(drawn=SPREAD, shorter=st.integers(1, 500), longer=st.integers(1, 500))
+def test_a_longer_look_back_never_lowers(key: str, drawn: list[tuple[int, str]], shorter: int, longer: int) -> None:
+    shorter, longer = sorted((shorter, longer))
+    low, high = (many({"P": spread(drawn)}, key, lookback=f"{n}d")["P"] for n in (shorter, longer))
+    assert low <= high
+
+
+@claiming("added_visit_never_lowers")
+@examples(60)
+@given(drawn=SPREAD, day=st.integers(0, 900))
+def test_an_added_visit_never_lowers(key: str, drawn: list[tuple[int, str]], day: int) -> None:
+    rules = {"window": (FIRST, FIRST + timedelta(days=901)), "cover_days": 60}
+    grown = many({"P": spread(drawn), "Q": spread([*drawn, (day, drawn[0][1])], "Q")}, key, **rules)
+    assert grown["Q"] >= grown["P"]
+
+
+@claiming("a_year_later_it_is_1_more")
+@examples(40)
+@given(start=st.dates(date(2001, 1, 1), date(2019, 12, 31)), end=st.dates(date(2020, 1, 1), date(2024, 2, 28)))
+def test_a_year_later_it_is_1_more(key: str, start: date, end: date) -> None:
+    assume((end.month, end.day) != (2, 29))
+    later = end.replace(year=end.year + 1)
+    listed = pl.DataFrame({"patient_id": ["P"], "listed_provider_id": ["A"], "listed_from": [start]})
+    seen = frame([Visit("P", datetime(2020, 1, 1) - timedelta(days=1), "A", "0")])
+    now, then = (
+        ct.compute(seen, key, window=(date(2019, 1, 1), side), patients=listed, min_visits=1)[key].item()
+        for side in (end, later)
+    )
+    assert close(then, Fraction(round(now * 12) + 12, 12))
+
+
 def test_every_law_of_the_catalogue_has_a_test() -> None:
     assert set(get_args(Law)) == PROVED
 
@@ -165,7 +223,7 @@ def test_every_index_claims_at_least_two_laws(key: str) -> None:
     assert len(set(ct.index(key).laws)) >= 2
 
 
-@pytest.mark.parametrize("key", [key for key in keys() if ct.index(key).family != "network"])
+@pytest.mark.parametrize("key", [key for key in keys() if ct.index(key).family not in ("network", "duration")])
 def test_values_grow_with_continuity_where_the_catalogue_says_so(key: str) -> None:
     one, several = value(key, days("AAAAAA")), value(key, days("ABCDEF"))
     if one is None or several is None:  # of the many visits of one patient some indices say nothing

@@ -15,7 +15,7 @@ import continuity as ct
 from continuity.metrics import keys
 
 from .brute_force import FORMULAS, Visit
-from .drawn import COUNT_INDICES, FIRST, INDICES, close, days, frame, many, sequence
+from .drawn import ASKED, COUNT_INDICES, FIRST, INDICES, close, days, frame, many, sequence, with_modes
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 VECTORS = SHARED / "reference" / "vectors.json"
@@ -160,7 +160,9 @@ EXAMPLES = [(key, text, exact) for key in keys() for text, exact in ct.index(key
 
 @pytest.mark.parametrize(("key", "text", "exact"), EXAMPLES)
 def test_worked_example_of_the_catalogue(key: str, text: str, exact: Fraction | None) -> None:
-    row = ct.compute(frame(days(text)), key, min_visits=1, unknown_provider="drop").row(0, named=True)
+    row = ct.compute(with_modes(frame(days(text))), key, min_visits=1, unknown_provider="drop", **ASKED).row(
+        0, named=True
+    )
     assert close(row[key], exact)
     assert (row["undefined_reason"] is None) == (exact is not None)
 

@@ -16,6 +16,7 @@ def attrition(
     visits: Any,
     *,
     window: w.WindowLike | None = None,
+    patients: Any = None,
     providers: Any = None,
     preset: str | None = None,
     **rules: Unpack[RuleOptions],
@@ -24,16 +25,17 @@ def attrition(
 
     Parameters
     ----------
-    visits, window, providers, preset, **rules
+    visits, window, patients, providers, preset, **rules
         As in `continuity.compute`.
 
     Returns
     -------
     frame of the kind of `visits`
         One row per step, in order: step_order, step (``read``, ``identified``: with a patient and a time, the filters
-        and rules that were in use, ``used``, ``patients_below_min_visits``), n_visits and n_patients left (Int64),
-        share_of_visits (of those read; null when none was). The last step counts the patients of ``used`` with too
-        few visits, and their visits.
+        and rules that were in use, ``household``: of a patient with one, ``used``, ``patients_below_min_visits``),
+        n_visits and n_patients left (Int64; from ``household`` on n_patients counts households), share_of_visits (of
+        those read; null when none was). The last step counts the patients of ``used`` with too few visits, and their
+        visits.
 
     Raises
     ------
@@ -53,6 +55,7 @@ def attrition(
     lazy, restore = edge.lazily(visits)
     tables = prepare.Sources(
         conform(lazy, "visits", where="visits"),
+        patients=None if patients is None else conform(edge.lazily(patients)[0], "patients", where="patients"),
         providers=None if providers is None else conform(edge.lazily(providers)[0], "providers", where="providers"),
     )
     return restore(attrition_of(tables, Rules.of(preset, **rules), w.windows(window)))
@@ -72,6 +75,8 @@ def attrition_of(sources: prepare.Sources, rules: Rules, spans: Sequence[w.Windo
         visits = steps["unknown_provider"] = visits.filter(pl.col("actor").is_not_null())
     if rules.same_day != "keep_all":
         visits = steps["same_day"] = prepare.merged_days(visits, rules)
+    if rules.person == "household":
+        visits = steps["household"] = prepare.of_persons(visits, sources, rules)
     steps["used"] = visits
     few = visits.group_by(*prepare.KEYS).len().filter(pl.col("len") < rules.min_visits)
     steps["patients_below_min_visits"] = visits.join(few, on=prepare.KEYS, how="semi")

@@ -56,7 +56,8 @@ def compute(
     every, period : str, optional
         Rolling windows inside `window`, as Polars durations: ``every="1mo", period="12mo"``.
     patients : frame, optional
-        Canonical patients; needed by indices about the listed provider and by ``grain="list"``.
+        Canonical patients; needed by indices about the listed provider, by ``grain="list"`` and by
+        ``person="household"``.
     providers : frame, optional
         Canonical providers; needed when the visits do not hold the role, team or unit that a rule asks for.
     preset : str, optional
@@ -67,7 +68,8 @@ def compute(
         One column per index, or one row per index with its own reason.
     **rules
         The rules of `continuity.Rules`: level, unknown_provider, unknown_codes, same_day, tie_order, min_visits
-        (default 3), role, contact_mode, urgency, care_type.
+        (default 3), role, contact_mode, urgency, care_type; and for single indices person, lookback, data_from,
+        cover_days, visit_weights.
 
     Returns
     -------
@@ -76,7 +78,8 @@ def compute(
         (Int64, the visits that count), n_providers (Int64; with bounds the fewest), one Float64 column per key (null
         where undefined; with ``unknown_provider="bounds"`` ``<key>_low`` and ``<key>_high``), undefined_reason where
         every index of the row is null. Long: one row per index with index, value (or value_low, value_high) and
-        undefined_reason. Patients without any visit in the window have no row.
+        undefined_reason. Patients without any visit in the window have no row. With ``person="household"`` a row is
+        about a household and begins with household_id.
 
         For groups: listed_provider_id, provider_id or unit_id (none for a period), window_start, window_end, then
         n_patients (who count), n_undefined (who do not) and n_visits (of those who count), in Int64; wide, these are
@@ -86,7 +89,8 @@ def compute(
     Raises
     ------
     UsageError
-        An index, rule, preset or window that does not exist.
+        An index, rule, preset or window that does not exist; or an index with a look-back, and no data before any
+        window (the first day of the data is read for that at once, unless ``data_from`` says it).
     InputError
         A column that the canonical form or a rule needs is missing.
 
@@ -157,7 +161,7 @@ def indices_of(
     that the caller is about to collect.
     """
     check_grains(chosen, "patient", rules)
-    refuse(chosen, sources, rules)
+    refuse(chosen, sources, rules, spans)
     needs = frozenset(also).union(*(entry.needs for entry in chosen)) - COUNTED
     # Sorted while it is narrow; every step after this keeps the order, and windows are numbered in the order of time.
     order = ["patient_id", "window_id"] if spans is not None and len(spans) > 1 else ["patient_id"]
@@ -167,7 +171,8 @@ def indices_of(
     for scenario in scenarios:
         table = table.with_columns(**resolve(scenario, counted))
         table = table.with_columns(expr for entry in chosen for expr in _evaluated(entry, rules, scenario))
-    return _wide(table, chosen, scenarios, also) if output == "wide" else _long(table, chosen, scenarios, also)
+    finished = (_wide if output == "wide" else _long)(table, chosen, scenarios, also)
+    return finished if rules.person == "patient" else finished.rename({"patient_id": "household_id"})
 
 
 def _evaluated(entry: Index, rules: Rules, scenario: Scenario) -> tuple[pl.Expr, pl.Expr]:

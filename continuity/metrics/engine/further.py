@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from continuity.metrics.engine import durations, supply
 from continuity.metrics.engine.prepare import KEYS, Sources, prepared
 from continuity.metrics.engine.rules import Rules
 from continuity.metrics.engine.windows import Window
@@ -47,6 +48,15 @@ def joined(counted: pl.LazyFrame, job: Job, needs: AbstractSet[str]) -> pl.LazyF
     return counted.with_columns(min_visits=pl.lit(job.rules.min_visits, pl.Int64))
 
 
-WAYS: Final[Mapping[frozenset[str], Callable[[Job], pl.LazyFrame]]] = {}
+WAYS: Final[Mapping[frozenset[str], Callable[[Job], pl.LazyFrame]]] = {
+    frozenset({"n_met_before"}): durations.met_before,
+    frozenset({"longest_gap"}): durations.longest_gap,
+    frozenset({"covered_time", "observed_time"}): durations.covered_time,
+    frozenset({"n_gaps", "sum_gaps", "sum_squared_gaps"}): durations.gaps,
+    frozenset({"usual_span"}): durations.usual_span,
+    frozenset({"is_listed", "months_listed"}): durations.time_listed,
+    frozenset({"supply_visits", "supply_squares"}): supply.supply,
+    frozenset({"weight", "weight_usual", "sum_squared_weights", "sum_weight_squares"}): supply.weighted,
+}
 """Which statistics each way gives."""
 FURTHER: Final[AbstractSet[str]] = frozenset[str]().union(*WAYS)

@@ -41,6 +41,8 @@ def check_grains(chosen: Sequence[Index], grain: Grain, rules: Rules, threshold:
         own = entry.sums is not None and entry.sums.of == "provider_visits"
         if rules.level != "provider" and (grain == "provider" or own):
             raise UsageError(f"{entry.key} by {grain} is about persons.", allowed="Allowed: level provider.")
+    if grain != "patient" and rules.person != "patient":
+        raise UsageError(f"Households have no grain {grain}.", allowed="Allowed: grain patient, or person patient.")
     if not 0 <= threshold <= 1:
         raise UsageError("The threshold lies outside its range.", allowed="Allowed: a number from 0 to 1.")
 
@@ -57,7 +59,7 @@ def groups_of(
 ) -> pl.LazyFrame:
     """Give the table of `compute` at the grain of a group, from canonical lazy frames and parsed choices."""
     check_grains(chosen, grain, rules, threshold)
-    refuse(chosen, sources, rules)
+    refuse(chosen, sources, rules, spans)
     job, scenarios = Job(sources, rules, spans, grain), SCENARIOS[rules.unknown_provider]
     if grain == "list":
         lists(sources)

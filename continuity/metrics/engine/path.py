@@ -82,10 +82,10 @@ def _splits_no_visit(spans: Sequence[Window], rules: Rules) -> bool:
 
 
 def _joins(sources: Sources, rules: Rules) -> bool:
-    """Tell whether the visits take a role, team or unit from the providers: a join may change the order of rows."""
+    """Tell whether a role, team, unit or household comes from another table: a join may change the order of rows."""
     names = sources.visits.collect_schema().names()
     level = rules.level != "provider" and f"{rules.level}_id" not in names
-    return level or (rules.role is not None and "provider_role" not in names)
+    return level or rules.person != "patient" or (rules.role is not None and "provider_role" not in names)
 
 
 def _has_plain_ids(visits: pl.LazyFrame) -> bool:

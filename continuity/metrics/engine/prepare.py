@@ -133,26 +133,29 @@ def windowed(visits: pl.LazyFrame, chosen: Sequence[w.Window] | None) -> pl.Lazy
     return visits.with_columns(window_id=pl.lit(0, pl.Int64)) if chosen is None else w.assign(visits, chosen)
 
 
-def merged_days(visits: pl.LazyFrame, rules: Rules) -> pl.LazyFrame:
-    """Apply the same-day rule; the visit that stays is the first in time, then the smallest id, never the first row."""
+def merged_days(visits: pl.LazyFrame, rules: Rules, also: Sequence[str] = ()) -> pl.LazyFrame:
+    """Apply the same-day rule; the visit that stays is the first in time, then the smallest id, never the first row.
+
+    `also` names columns that follow the visit that stays, and so must help to say which one it is.
+    """
     if rules.same_day == "keep_all":
         return visits
     names = visits.collect_schema().names()
     if rules.same_day == "patient_provider_day" and rules.unknown_provider in ("each_distinct", "bounds"):
         # Two unknown visits of a day may be to two providers: merged, the bounds would not hold for the truth.
         nobody = pl.col("provider_id").is_null() & pl.col("actor").is_null()
-        return pl.concat([_first_of_day(visits.filter(~nobody), rules, names), visits.filter(nobody)])
-    return _first_of_day(visits, rules, names)
+        return pl.concat([_first_of_day(visits.filter(~nobody), rules, names, also), visits.filter(nobody)])
+    return _first_of_day(visits, rules, names, also)
 
 
-def _first_of_day(visits: pl.LazyFrame, rules: Rules, names: Sequence[str]) -> pl.LazyFrame:
+def _first_of_day(visits: pl.LazyFrame, rules: Rules, names: Sequence[str], also: Sequence[str] = ()) -> pl.LazyFrame:
     day = pl.col("local").dt.date().alias("day")
     keys: list[pl.Expr | str] = [*KEYS, day]
     if rules.same_day == "patient_provider_day":
         # An unknown person has no name to merge by; the team or unit, where it is the actor, still has one.
         keys += [pl.col("provider_id").alias("person"), _actor_of_the_unknown()]
     ranked = visits.with_columns(unknown=pl.col("actor").is_null())
-    order = ["unknown", "visit_at", "provider_id", "actor", *(["visit_id"] if "visit_id" in names else [])]
+    order = ["unknown", "visit_at", "provider_id", "actor", *(["visit_id"] if "visit_id" in names else []), *also]
     kept = [name for name in names if name not in KEYS]
     return ranked.group_by(keys).agg(pl.col(kept).sort_by(order).first()).select(names)
 
@@ -161,22 +164,54 @@ def _actor_of_the_unknown() -> pl.Expr:
     return pl.when(pl.col("provider_id").is_null()).then(pl.col("actor")).alias("actor_of_unknown")
 
 
+def of_persons(visits: pl.LazyFrame, sources: Sources, rules: Rules) -> pl.LazyFrame:
+    """Put the household in the place of the patient where the rules say so; patients without one are left out."""
+    if rules.person == "patient":
+        return visits
+    homes = households(sources).drop_nulls("household_id")
+    # Null keys never match here: visits of nobody have been left out before.
+    return visits.join(homes, on="patient_id").with_columns(patient_id=pl.col("household_id")).drop("household_id")
+
+
+def households(sources: Sources) -> pl.LazyFrame:
+    """Give the household of each patient: patient_id, household_id.
+
+    Raises
+    ------
+    InputError
+        No table of patients says it.
+    """
+    patients = sources.patients
+    if patients is None or "household_id" not in patients.collect_schema():
+        raise InputError(
+            "No table of patients says who lives in one household, and person household needs it.",
+            allowed="Needed: patients with the column household_id.",
+            next_step="Give --patients FILE (in Python: patients=frame).",
+        )
+    return one_per(patients.select("patient_id", "household_id"), "patient_id")
+
+
 def prepared(
-    sources: Sources, rules: Rules, chosen: Sequence[w.Window] | None, *, with_listed: bool = False
+    sources: Sources,
+    rules: Rules,
+    chosen: Sequence[w.Window] | None,
+    *,
+    with_listed: bool = False,
+    with_columns: Sequence[str] = (),
 ) -> pl.LazyFrame:
     """Give the visits that count, one row per visit and window.
 
     Returns
     -------
     polars.LazyFrame
-        patient_id, window_id, actor (null: unknown), visit_at, local, visit_id where the tie order needs it, and
-        while_listed, to_listed where asked for.
+        patient_id, window_id, actor (null: unknown), visit_at, local, visit_id where the tie order needs it,
+        while_listed, to_listed where asked for, and the columns of the visits that are asked for.
     """
     visits = base(sources, rules, with_listed=with_listed)
     for rule in FILTER_COLUMNS:
         visits = filtered(visits, rule, rules)
     visits = windowed(visits, chosen)
-    extra = ["while_listed", "to_listed"] if with_listed else []
+    extra = [*with_columns, *(["while_listed", "to_listed"] if with_listed else [])]
     if rules.tie_order == "visit_id":
         if "visit_id" not in visits.collect_schema():
             raise InputError.missing_columns(
@@ -184,4 +219,5 @@ def prepared(
             )
         extra.append("visit_id")
     kept = visits.select(*KEYS, "actor", "provider_id", "visit_at", "local", *extra)
-    return merged_days(kept, rules).select(*KEYS, "actor", "visit_at", "local", *extra)
+    merged = merged_days(kept, rules, also=with_columns).select(*KEYS, "actor", "visit_at", "local", *extra)
+    return of_persons(merged, sources, rules)

@@ -14,7 +14,7 @@ from continuity.errors import UsageError
 from continuity.metrics.engine import symbols
 from continuity.vocabulary import Grain, Language, Reason
 
-Family = Literal["density", "concentration", "sequence", "network"]
+Family = Literal["density", "concentration", "sequence", "duration", "network"]
 Perspective = Literal["patient", "provider"]
 Law = Literal[
     "relabelling",
@@ -27,6 +27,10 @@ Law = Literal[
     "copies_change_nothing",
     "usual_visit_never_lowers",
     "mean_0_and_sd_1",
+    "mean_0_under_chance",
+    "longer_lookback_never_lowers",
+    "added_visit_never_lowers",
+    "a_year_later_it_is_1_more",
 ]
 
 

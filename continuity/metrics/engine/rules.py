@@ -1,12 +1,15 @@
 """The rules of the engine: every choice that changes a number, with its default and its allowed values."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import Field, asdict, dataclass, fields, replace
+from datetime import date, datetime
+from fractions import Fraction
 from typing import Any, Final, Self, TypedDict, get_args
 
 from continuity.errors import UsageError, did_you_mean
 from continuity.metrics.engine.presets import preset as find_preset
-from continuity.vocabulary import ContactMode, Level, Role, SameDay, TieOrder, UnknownProvider, Urgency
+from continuity.vocabulary import ContactMode, Level, Person, Role, SameDay, TieOrder, UnknownProvider, Urgency, words
 
 
 class RuleOptions(TypedDict, total=False):
@@ -22,6 +25,11 @@ class RuleOptions(TypedDict, total=False):
     contact_mode: str | Iterable[str] | None
     urgency: str | Iterable[str] | None
     care_type: str | Iterable[str] | None
+    person: Person
+    lookback: str
+    data_from: str | date | None
+    cover_days: int | None
+    visit_weights: Mapping[str, float | str | Fraction] | None
 
 
 _CHOICES: Final[Mapping[str, object]] = {
@@ -29,6 +37,7 @@ _CHOICES: Final[Mapping[str, object]] = {
     "unknown_provider": UnknownProvider,
     "same_day": SameDay,
     "tie_order": TieOrder,
+    "person": Person,
 }
 _FILTERS: Final[Mapping[str, object]] = {
     "role": Role,
@@ -36,6 +45,9 @@ _FILTERS: Final[Mapping[str, object]] = {
     "urgency": Urgency,
     "care_type": None,
 }
+_SPECIAL: Final = frozenset({"person", "lookback", "data_from", "cover_days", "visit_weights"})
+_MOST_DAYS: Final = 36_600
+_MOST_WEIGHT: Final = 100
 FILTER_COLUMNS: Final[Mapping[str, str]] = {
     "role": "provider_role",
     "contact_mode": "contact_mode",
@@ -67,6 +79,17 @@ class Rules:
         Patients with fewer visits have no index value.
     role, contact_mode, urgency, care_type : tuple of str or None
         Keep visits of these kinds only; None keeps all.
+    person : {"patient", "household"}
+        Whose visits are taken together: a patient's or, after the same-day rule, those of all patients of a
+        household. Visits of patients without a household are then left out.
+    lookback : str
+        How far back a visit makes a provider known, as a duration in whole days: ``"365d"``, ``"12mo"``.
+    data_from : date or None
+        From which day on the data hold all visits; None takes the day of the first visit.
+    cover_days : int or None
+        Days that a visit covers, for ``cover_index``.
+    visit_weights : tuple of (str, Fraction) or None
+        The weight of a visit by its contact mode, for ``coc_weighted`` and ``upc_weighted``; other visits weigh 1.
     preset : str or None
         The preset that the rules started from; outputs carry its note.
 
@@ -89,18 +112,24 @@ class Rules:
     contact_mode: tuple[str, ...] | None = None
     urgency: tuple[str, ...] | None = None
     care_type: tuple[str, ...] | None = None
+    person: Person = "patient"
+    lookback: str = "365d"
+    data_from: date | None = None
+    cover_days: int | None = None
+    visit_weights: tuple[tuple[str, Fraction], ...] | None = None
     preset: str | None = None
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in get_args(choices):
                 raise UsageError.unknown_choice(name, getattr(self, name), get_args(choices))
-        for name, words in _FILTERS.items():
-            for word in getattr(self, name) or () if words else ():
-                if word not in get_args(words):
-                    raise UsageError.unknown_choice(name, word, get_args(words))
+        for name, kind in _FILTERS.items():
+            for word in getattr(self, name) or () if kind else ():
+                if word not in words(kind):
+                    raise UsageError.unknown_choice(name, word, words(kind))
         if isinstance(self.min_visits, bool) or not isinstance(self.min_visits, int) or self.min_visits < 1:
             raise UsageError(f"min_visits cannot be {self.min_visits!r}.", allowed="Allowed: a whole number from 1.")
+        _refuse_durations(self.lookback, self.cover_days)
 
     @classmethod
     def of(cls, preset: str | None = None, **given: Any) -> Self:
@@ -128,6 +157,8 @@ class Rules:
                 values[name] = _several(values[name])
             if name in _FILTERS and values.get(name) == ():
                 raise UsageError(f"{name} names no kind of visit.", next_step="Leave it out to keep all visits.")
+        values["data_from"] = _day(values.get("data_from"))
+        values["visit_weights"] = _weights(values.get("visit_weights"))
         return cls(**values)
 
     def with_(self, **changes: Any) -> Self:
@@ -135,9 +166,13 @@ class Rules:
         return replace(self, **changes)
 
     def as_parameters(self) -> dict[str, str]:
-        """Give every rule as text, for manifests and reports; the preset only where one was asked for."""
-        values = {name: _text(value) for name, value in asdict(self).items() if name != "preset"}
+        """Give every rule as text, for manifests and reports; the preset and what few indices use only where asked."""
+        special = {field.name for field in fields(self) if field.name in _SPECIAL and self._is_default(field)}
+        values = {name: _text(value) for name, value in asdict(self).items() if name not in {"preset", *special}}
         return values | ({"preset": self.preset} if self.preset else {})
+
+    def _is_default(self, field: Field[Any]) -> bool:
+        return bool(getattr(self, field.name) == field.default)
 
     @property
     def keeps_every_row(self) -> bool:
@@ -156,7 +191,51 @@ def _several(value: object) -> tuple[Any, ...]:
     return tuple(value)  # type: ignore[arg-type] # RuleOptions says that it is iterable
 
 
+def _refuse_durations(lookback: object, cover_days: object) -> None:
+    if (
+        not isinstance(lookback, str)
+        or not re.fullmatch(r"(\d{1,5}(y|q|mo|w|d))+", lookback)
+        or not re.search("[1-9]", lookback)
+    ):
+        raise UsageError(f"lookback cannot be {lookback!r}.", allowed="Allowed: such as 365d, 12mo, 1y.")
+    if cover_days is not None and (
+        isinstance(cover_days, bool) or not isinstance(cover_days, int) or not 1 <= cover_days <= _MOST_DAYS
+    ):
+        raise UsageError(f"cover_days cannot be {cover_days!r}.", allowed="Allowed: a whole number of days from 1.")
+
+
+def _day(value: object) -> date | None:
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    try:
+        return (value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())).date()
+    except ValueError as error:
+        raise UsageError("data_from cannot be read.", allowed="Allowed: a date such as 2025-01-01.") from error
+
+
+def _weights(value: Any) -> tuple[tuple[str, Fraction], ...] | None:
+    """Take weights as exact numbers: 0.1 means a tenth."""
+    if value is None:
+        return None
+    pairs = dict(value)
+    for mode in pairs:
+        if mode not in words(ContactMode):
+            raise UsageError.unknown_choice("visit_weights", mode, words(ContactMode))
+    try:
+        exact = {mode: Fraction(str(weight)) for mode, weight in sorted(pairs.items())}
+    except (ValueError, ZeroDivisionError):
+        exact = {}
+    if not exact or not all(0 < w <= _MOST_WEIGHT and (100 * w).denominator == 1 for w in exact.values()):
+        raise UsageError(
+            "visit_weights cannot be read.",
+            allowed=f"Allowed: numbers above 0, to {_MOST_WEIGHT}, with two decimals at most, by contact mode.",
+        )
+    return tuple(exact.items())
+
+
 def _text(value: object) -> str:
     if value is None:
         return "all"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if not isinstance(value, tuple):
+        return str(value)
+    return ", ".join(f"{part[0]}={part[1]}" if isinstance(part, tuple) else str(part) for part in value)

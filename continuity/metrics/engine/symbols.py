@@ -35,6 +35,39 @@ threshold: Final = pl.col("threshold")
 """The threshold that the user named, for shares of patients at or above it."""
 sum_n_log2_n: Final = pl.col("sum_n_log2_n")
 """Sum over providers of the number of visits times its logarithm to base 2."""
+n_met_before: Final = pl.col("n_met_before")
+"""Visits to a provider seen at most the look-back before; null where the data do not reach back."""
+supply_visits: Final = pl.col("supply_visits")
+"""Visits of all patients of the patient's unit to known providers, in the same window."""
+supply_n2: Final = pl.col("supply_squares")
+"""Sum over the providers of those visits of the squared number of visits."""
+weight: Final = pl.col("weight")
+"""Sum of the weights of the visits, in the least unit in which all weights are whole numbers."""
+weight_usual: Final = pl.col("weight_usual")
+"""The greatest sum of weights at one provider."""
+sum_weight_i2: Final = pl.col("sum_squared_weights")
+"""Sum over providers of the squared sum of weights."""
+sum_w2: Final = pl.col("sum_weight_squares")
+"""Sum over visits of the squared weight."""
+n_gaps: Final = pl.col("n_gaps")
+"""Intervals between successive days with a visit."""
+sum_gap: Final = pl.col("sum_gaps")
+"""Sum of those intervals in days."""
+sum_gap2: Final = pl.col("sum_squared_gaps")
+"""Sum of the squared intervals."""
+usual_span: Final = pl.col("usual_span")
+"""Days from the first to the last visit to the usual provider."""
+longest_gap: Final = pl.col("longest_gap")
+"""Of the provider with the least, the longest interval in days without a visit, in the two years before the end of the
+window and with both its edges; null where the data do not reach back."""
+covered_time: Final = pl.col("covered_time")
+"""Microseconds of the window within the time that a visit covers; null where the data do not reach back."""
+observed_time: Final = pl.col("observed_time")
+"""Microseconds of the window in which the patient was enrolled."""
+is_listed: Final = pl.col("is_listed")
+"""Whether the patient has a listed provider at the end of the window."""
+months_listed: Final = pl.col("months_listed")
+"""Whole months with that provider; null where nothing says since when."""
 window: Final = pl.col("window_id")
 """The window: statistics over all patients of it are taken ``.over(window)``."""
 least_visits: Final = pl.col("min_visits")
