@@ -8,7 +8,7 @@ import polars as pl
 
 from continuity import files
 from continuity.metrics import Index, Rules, index
-from continuity.metrics.engine.allowed import allowed
+from continuity.metrics.engine.allowed import allowed, rules_of
 from continuity.metrics.engine.groups import THRESHOLD, check_grains, groups_of
 from continuity.metrics.engine.windows import Window
 from continuity.pipeline.inputs import (
@@ -73,7 +73,7 @@ def group_metrics(
     if not table.select(pl.col("n_patients", "n_undefined").sum().cast(pl.Boolean)).row(0).count(True):
         refuse_nothing(sources, rules, spans, inputs.name)
     progress("write")
-    parameters = rules.as_parameters() | {"grain": grain, "threshold": str(threshold)}
+    parameters = rules.as_parameters(rules_of(chosen)) | {"grain": grain, "threshold": str(threshold)}
     warning = ABOUT_PERSONS if grain in _OF_PROVIDERS else None
     said = {"grain": grain, "parameters": parameters, "note": rules.note, "about_persons": warning}
     note = {**said, "indices": [entry.key for entry in chosen], "versions": versions()}

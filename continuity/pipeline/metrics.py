@@ -10,7 +10,7 @@ import polars as pl
 from continuity import files
 from continuity.errors import UsageError
 from continuity.metrics import Index, Rules, index
-from continuity.metrics.engine.allowed import allowed, refuse
+from continuity.metrics.engine.allowed import allowed, refuse, rules_of
 from continuity.metrics.engine.compute import indices_of
 from continuity.metrics.engine.groups import check_grains
 from continuity.metrics.engine.windows import Window
@@ -84,8 +84,9 @@ def metrics(
         refuse_nothing(sources, rules, spans, inputs.name)
     progress("write")
     said, table = _account(counted, rules), counted.drop(_COUNTED)
+    parameters = rules.as_parameters(rules_of(chosen))
     note = {
-        "parameters": rules.as_parameters(),
+        "parameters": parameters,
         "note": rules.note,
         "indices": [entry.key for entry in chosen],
         "versions": versions(),
@@ -95,7 +96,7 @@ def metrics(
         "output": str(output),
         "left_out": left_out,
         **said,
-        "parameters": rules.as_parameters(),
+        "parameters": parameters,
         "note": rules.note,
     }
 

@@ -12,7 +12,7 @@ from continuity.evaluation.aggregate import aggregate
 from continuity.evaluation.estimators import refuse
 from continuity.evaluation.groups import members
 from continuity.metrics import Rules, index
-from continuity.metrics.engine.allowed import allowed
+from continuity.metrics.engine.allowed import allowed, rules_of
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
 from continuity.pipeline.inputs import Inputs, Progress, as_sources, at_known_level, quietly, refuse_nothing, versions
@@ -82,6 +82,7 @@ def summary(
     if every:
         entries, left_out = allowed([index(key) for key in keys], sources, rules, spans)
         keys = [entry.key for entry in entries]
+    parameters = rules.as_parameters(rules_of([index(key) for key in keys]))
     progress("compute")
     rows = _rows(sources, keys, by, rules, spans, how=how)
     if rows.is_empty():
@@ -89,7 +90,7 @@ def summary(
     progress("protect")
     table = _protected(rows, list(dict.fromkeys(by)), limits)
     progress("write")
-    note = {"parameters": rules.as_parameters(), "note": rules.note, "by": list(by), **how, "versions": versions()}
+    note = {"parameters": parameters, "note": rules.note, "by": list(by), **how, "versions": versions()}
     files.replace_with(output, lambda path: write_table(table.frame, path, note))
     return {
         "output": str(output),
@@ -97,7 +98,7 @@ def summary(
         "n_cells": table.frame.height,
         "n_suppressed": table.n_suppressed,
         "smallest_cell": table.smallest_cell,
-        "parameters": rules.as_parameters() | how,
+        "parameters": parameters | how,
         "note": rules.note,
     }
 

@@ -97,6 +97,20 @@ def _of_the_lookback(entry: Index, reach: Reach) -> UsageError | None:
     return None
 
 
+_RULES_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "n_met_before": ("lookback", "data_from"),
+    "covered_time": ("cover_days", "data_from"),
+    "longest_gap": ("data_from",),
+    "weight": ("visit_weights",),
+}
+
+
+def rules_of(entries: Sequence[Index]) -> frozenset[str]:
+    """Give the rules that only these indices look at, and that their outputs must state."""
+    needs = frozenset().union(*(entry.needs for entry in entries))
+    return frozenset(rule for statistic, rules in _RULES_OF.items() if statistic in needs for rule in rules)
+
+
 def allowed(
     entries: Sequence[Index], sources: Sources, rules: Rules, spans: Spans
 ) -> tuple[tuple[Index, ...], Mapping[str, str]]:

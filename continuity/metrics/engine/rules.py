@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final, Self, TypedDict, get_args
@@ -165,14 +165,18 @@ class Rules:
         """Give the same rules with some changed."""
         return replace(self, **changes)
 
-    def as_parameters(self) -> dict[str, str]:
-        """Give every rule as text, for manifests and reports; the preset and what few indices use only where asked."""
-        special = {field.name for field in fields(self) if field.name in _SPECIAL and self._is_default(field)}
-        values = {name: _text(value) for name, value in asdict(self).items() if name not in {"preset", *special}}
-        return values | ({"preset": self.preset} if self.preset else {})
+    def as_parameters(self, also: Iterable[str] = ()) -> dict[str, str]:
+        """Give every rule as text, for manifests and reports.
 
-    def _is_default(self, field: Field[Any]) -> bool:
-        return bool(getattr(self, field.name) == field.default)
+        The preset, and rules that few indices look at, are there only where they were given; `also` names others of
+        them that were in use.
+        """
+        unused = {f.name for f in fields(self) if f.name in _SPECIAL and getattr(self, f.name) == f.default}
+        left_out = {"preset", *unused} - set(also)
+        values = {name: _text(value) for name, value in asdict(self).items() if name not in left_out}
+        if "data_from" in values and self.data_from is None:
+            values["data_from"] = "first visit"
+        return values | ({"preset": self.preset} if self.preset else {})
 
     @property
     def keeps_every_row(self) -> bool:
