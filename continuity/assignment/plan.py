@@ -11,6 +11,7 @@ import polars as pl
 
 from continuity.assignment import tell
 from continuity.assignment.attribution_visits import Moment
+from continuity.assignment.budget import find_budget, within
 from continuity.assignment.cases import Case, UnitFrames, build
 from continuity.assignment.settings import Settings
 from continuity.assignment.solve import Solved, solve
@@ -183,11 +184,18 @@ def parts_of(opened: Opened, settings: Settings) -> Iterator[tuple[pl.DataFrame,
     """
     settings = settings.with_(as_of=opened.as_of)
 
+    def over(work: Callable[[Case], Any]) -> Iterator[Any]:
+        return over_cases(opened, settings, work)
+
+    cap = settings.max_moves
+    budget = None if cap is None else find_budget(over, settings, cap)
+    caps = {} if budget is None else dict(zip(opened.units["unit_id"], budget.caps, strict=True))
+
     def one(case: Case) -> tuple[pl.DataFrame, ...]:
-        solved = solve(case, settings)
+        solved = solve(case, settings) if budget is None else within(case, settings, budget, caps[case.unit])
         return tables_of(case, solved, settings, opened)
 
-    yield from over_cases(opened, settings, one)
+    yield from over(one)
 
 
 def tables_of(case: Case, solved: Solved, settings: Settings, opened: Opened) -> tuple[pl.DataFrame, ...]:
@@ -200,7 +208,7 @@ def tables_of(case: Case, solved: Solved, settings: Settings, opened: Opened) ->
 
 def over_cases(opened: Opened, settings: Settings, work: Callable[[Case], Any]) -> Iterator[Any]:
     """Do the work for each unit, several at a time, and give the results in the order of units."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # scikit-learn brings it
 
     workers = max(1, min(os.cpu_count() or 1, 8))
     # One thread a unit: several would add the same numbers in another order and give other last digits.

@@ -186,19 +186,38 @@ class Mover:
         worse_under = (change < 0) & (after < self.bands.low - self.slack)
         return not (worse_over | worse_under).any()
 
-    def improve(self) -> None:
-        """Move items to where they cost less, the largest gain for its work first, while the bands allow."""
+    def improve(self, moves: Floats | None = None, cap: float = np.inf) -> Integers:
+        """Move items to where they cost less, the largest gain for its work first, while the bands allow.
+
+        Parameters
+        ----------
+        moves : array (n_providers, n_items), optional
+            How many patients each choice moves.
+        cap : float
+            No more than this may be moved in all.
+
+        Returns
+        -------
+        array (n_items,)
+            The plan.
+        """
         cost, items = self.problem.cost, np.arange(self.choice.size)
+        moves = np.zeros_like(cost) if moves is None else moves
         work = np.maximum(self.problem.workload, 1e-9)
+        left = cap - float(moves[self.choice, items].sum())
         for _ in range(_PASSES):
             gain = cost[self.choice, items] - cost
             k, i = np.nonzero(gain > 1e-9)
-            order = np.lexsort((k, i, -gain[k, i] / work[i]))
+            weight = np.where(moves[k, i] > moves[self.choice[i], i], 1.0, work[i]) if np.isfinite(cap) else work[i]
+            order = np.lexsort((k, i, -gain[k, i] / weight))
             moved = 0
             for provider, item in zip(k[order].tolist(), i[order].tolist(), strict=True):
+                more = float(moves[provider, item] - moves[self.choice[item], item])
                 better = cost[self.choice[item], item] - cost[provider, item] > 1e-9
-                if better and self._fits(item, provider):
+                if better and more <= left and self._fits(item, provider):
                     self._move(item, provider)
+                    left -= more
                     moved += 1
             if not moved:
-                return
+                break
+        return self.choice

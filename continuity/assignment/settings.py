@@ -43,6 +43,8 @@ class Settings:
                 raise UsageError(f"{name} cannot be {value:g}.", allowed="Allowed: 0 to below 1,000,000 visits.")
         if self.max_moves is not None and self.max_moves < 0:
             raise UsageError("max_moves cannot be negative.", allowed="Allowed: 0 or a number of patients.")
+        if self.max_moves is not None and self.mode == "random":
+            raise UsageError("max_moves does not go with mode 'random'.", allowed="The lot moves whom the bands need.")
         for name, kind in (("role", Role), ("mode", AssignmentMode), ("infeasible", Infeasible)):
             if getattr(self, name) not in words(kind):
                 raise UsageError.unknown_choice(name, getattr(self, name), words(kind))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from continuity.assignment import exact
 from continuity.assignment.cases import Case
@@ -11,7 +12,7 @@ from continuity.assignment.drawn import drawn
 from continuity.assignment.feasible import nearest, refuse, refuse_caps, refuse_without_provider
 from continuity.assignment.prices import find_prices
 from continuity.assignment.problem import Floats, Integers, Problem, totals
-from continuity.assignment.rounding import rounded
+from continuity.assignment.rounding import Mover, rounded
 from continuity.assignment.settings import Settings
 
 _ROOM: Final = 1e-3
@@ -66,7 +67,7 @@ def checked(case: Case, settings: Settings) -> tuple[Case, float]:
     return replace(case, problem=replace(case.problem, bands=replace(bands, low=low, high=high))), wide
 
 
-def solve(case: Case, settings: Settings, *, move_price: float = 0.0) -> Solved:
+def solve(case: Case, settings: Settings, *, move_price: float = 0.0, cap: int | None = None) -> Solved:
     """Plan one unit.
 
     Parameters
@@ -75,6 +76,8 @@ def solve(case: Case, settings: Settings, *, move_price: float = 0.0) -> Solved:
     settings : Settings
     move_price : float
         What each move costs on top, by which `max_moves` is kept.
+    cap : int, optional
+        Moves that are worth it without their price are added up to so many.
 
     Raises
     ------
@@ -90,6 +93,8 @@ def solve(case: Case, settings: Settings, *, move_price: float = 0.0) -> Solved:
         choice = rounded(problem, prices)
         if problem.cost.size <= exact.CELLS:
             choice = exact.improved(problem, choice)
+        if cap is not None:
+            choice = Mover(case.problem, case.problem.cost, choice).improve(moves_of_items(case), cap)
     return Solved(
         choice[case.item],
         case.problem.cost_of(choice),
@@ -103,6 +108,12 @@ def solve(case: Case, settings: Settings, *, move_price: float = 0.0) -> Solved:
 def _priced(case: Case, move_price: float) -> Problem:
     """Add a price to every move."""
     return replace(case.problem, cost=case.problem.cost + move_price * moves_of_items(case))
+
+
+def moves_of(case: Case, choice: Integers) -> NDArray[np.bool_]:
+    """Say who would change provider: has one, and gets another."""
+    moves: NDArray[np.bool_] = (case.listed != -1) & (choice != case.listed)
+    return moves
 
 
 def moves_of_items(case: Case) -> Floats:

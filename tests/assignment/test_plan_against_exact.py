@@ -13,6 +13,7 @@ import pytest
 from continuity.assignment.prices import find_prices
 from continuity.assignment.problem import Bands, Problem
 from continuity.assignment.rounding import rounded
+from continuity.errors import InfeasibleError
 
 from .panels import TODAY, Panels, made
 
@@ -34,16 +35,20 @@ def costs(panels: Panels, move_cost: float = 1.0) -> tuple[list[str], np.ndarray
     return doctors, np.array(table)
 
 
-def exhaustive(panels: Panels, tolerance: float) -> float | None:
+def exhaustive(panels: Panels, tolerance: float, cap: int = 99) -> float | None:
     """The least cost of all plans in the band, or None where there is none."""
     doctors, cost = costs(panels)
     fte = panels.providers.filter(pl.col("fte") > 0)["fte"].to_numpy()
     work = panels.patients["workload"].to_numpy()
     target = fte / fte.sum() * work.sum()
+    listed = np.array(
+        [doctors.index(d) if d in doctors else -2 if d else -1 for d in panels.patients["listed_provider_id"]]
+    )
     best = None
     for choice in itertools.product(range(len(doctors)), repeat=work.size):
         load = np.bincount(choice, work, len(doctors))
-        if (np.abs(load - target) <= tolerance * target + 1e-9).all():
+        n_moved = ((listed != -1) & (listed != np.array(choice))).sum()
+        if n_moved <= cap and (np.abs(load - target) <= tolerance * target + 1e-9).all():
             total = cost[np.arange(work.size), choice].sum()
             best = total if best is None else min(best, total)
     return best
@@ -64,6 +69,43 @@ def test_a_small_plan_is_the_best_there_is(seed, tolerance):
     assert plan.summary["worst_outside_band"] == 0
     assert plan.summary["cost"] == pytest.approx(best, abs=1e-9)
     assert plan.summary["lower_bound"] <= plan.summary["tightest_bound"] <= best + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_cap_on_moves_is_kept_near_the_best_plan_that_keeps_it(seed):
+    panels = made(n=7, m=4, seed=seed)
+    free = panels.assign(tolerance=0.5).summary["n_moved"]
+    for cap in range(free):
+        best = exhaustive(panels, 0.5, cap)
+        if best is None:
+            continue
+        try:
+            plan = panels.assign(tolerance=0.5, max_moves=cap)
+        except InfeasibleError:
+            continue  # the fewest moves are sought by price and not by search
+        assert plan.summary["n_moved"] <= cap
+        assert plan.summary["lower_bound"] <= best + 1e-9
+        if plan.summary["worst_outside_band"] == 0:
+            assert plan.summary["cost"] >= best - 1e-9
+
+
+def test_a_cap_holds_over_all_units_together():
+    panels = made(n=900, m=5, units=3, seed=11)
+    free = panels.assign()
+    forced = free.summary["reasons"]["leaver"]
+    fewest = panels.assign(move_cost=1000).summary["n_moved"]
+    caps = np.linspace(fewest, free.summary["n_moved"] - 1, 4).astype(int)
+    costs_at = []
+    for cap in caps:
+        plan = panels.assign(max_moves=int(cap))
+        assert forced <= plan.summary["n_moved"] <= cap
+        assert plan.summary["worst_outside_band"] == 0
+        assert plan.gap < 0.004
+        costs_at.append(plan.summary["cost"])
+    assert costs_at == sorted(costs_at, reverse=True)
+    assert costs_at[-1] >= free.summary["lower_bound"]
+    with pytest.raises(InfeasibleError, match=f"the fewest found is .*the provider of {forced:,}"):
+        panels.assign(max_moves=forced - 1)
 
 
 def linear_programme(problem: Problem) -> float:
