@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from continuity.assignment.attribution import attribute, count_attributed
+from continuity.assignment.explain import frontier, stability
 from continuity.assignment.plan import Plan, assign
 from continuity.assignment.simulation import Simulation, simulate
 from continuity.assignment.simulation_overflow import largest_utilisation, overflow_frequency
@@ -23,10 +24,12 @@ __all__ = [
     "attribute",
     "count_attributed",
     "expected_workload",
+    "frontier",
     "largest_utilisation",
     "overflow_frequency",
     "panel_sizes",
     "simulate",
+    "stability",
     "validate_workload",
 ]
 
