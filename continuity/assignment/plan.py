@@ -208,7 +208,7 @@ def tables_of(case: Case, solved: Solved, settings: Settings, opened: Opened) ->
 
 def over_cases(opened: Opened, settings: Settings, work: Callable[[Case], Any]) -> Iterator[Any]:
     """Do the work for each unit, several at a time, and give the results in the order of units."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # scikit-learn brings it
+    from threadpoolctl import threadpool_limits
 
     workers = max(1, min(os.cpu_count() or 1, 8))
     # One thread a unit: several would add the same numbers in another order and give other last digits.
