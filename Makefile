@@ -37,6 +37,7 @@ format: $(STAMP)  ## put the code in its form
 bench: $(STAMP)  ## speed and memory beside the peers, as ratios
 	$(BIN)/python benchmarks/indices.py
 	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/sources.py
 
 docs: $(STAMP)  ## the generated pages of docs/
 	$(BIN)/python docs/generate.py
