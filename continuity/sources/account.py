@@ -27,11 +27,6 @@ def keep(frame: pl.LazyFrame, table: TableName, reasons: Iterable[pl.Expr]) -> t
     tuple of (polars.LazyFrame, tuple of Count)
         The rows without a reason, and the rows read followed by the rows left out, by reason.
 
-    Raises
-    ------
-    InputError
-        Nothing here; the frame itself may.
-
     Examples
     --------
     >>> frame = pl.LazyFrame({"status": ["finished", "planned", "planned"]})

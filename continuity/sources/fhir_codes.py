@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+from continuity.sources import avohilmo_codes
+
 HETU: Final = "urn:oid:1.2.246.21"
 """The system of personal identity codes."""
 TERHIKKI: Final = "urn:oid:1.2.246.537.26"
@@ -41,13 +43,11 @@ SEXES: Final = {"female": "female", "male": "male", "other": "other"}
 PERFORMERS: Final = ("PPRF", "ATND")
 """Types of participants that come before others: the primary performer, then the attender."""
 
-_DOCTOR_LICENCES: Final = "000 001 002 031 032 034 701 702 717 718 720 724 810 811 812 900 901 910"
-_NURSE_LICENCES: Final = "100 300 400 503 508 509 710 727 728 730 740 780 790 800 803 820"
 _ROLES: Final = {
-    **{(_LICENCE, code): "doctor" for code in _DOCTOR_LICENCES.split()},
-    **{(_LICENCE, code): "nurse" for code in _NURSE_LICENCES.split()},
-    **{(_OCCUPATION, code): "doctor" for code in ("222", "2221", "22211", "22212", "22213")},
-    **{(_OCCUPATION, f"323{code}"): "nurse" for code in ("", "1", "11", "12", "13", "14", "15")},
+    **{(_LICENCE, code): "doctor" for code in avohilmo_codes.DOCTOR_LICENCES},
+    **{(_LICENCE, code): "nurse" for code in avohilmo_codes.NURSE_LICENCES},
+    **{(_OCCUPATION, code): "doctor" for code in avohilmo_codes.DOCTOR_OCCUPATIONS},
+    **{(_OCCUPATION, code): "nurse" for code in avohilmo_codes.NURSE_OCCUPATIONS},
     (_HL7_ROLE, "doctor"): "doctor",
     (_HL7_ROLE, "nurse"): "nurse",
     (_SNOMED, "309343006"): "doctor",  # physician

@@ -133,8 +133,12 @@ class Staff:
     directory : Directory
     rows : list of dict
         One per provider: provider_id, role, unit_id, team_id, languages, start, end.
-    own_teams : mapping
+    own_teams : dict
         Patient and provider to the patient's own team.
+    teams : dict
+        Provider to the standing team, where it is one.
+    roles : dict
+        Provider to doctor, nurse, other or None.
     n_unmapped, n_same, n_several_units, n_closed : int
         Practitioners without a known role, further resources of one person, those of several units, closed teams.
     """

@@ -9,6 +9,8 @@ from typing import Final
 
 import polars as pl
 
+from continuity.sources import avohilmo_codes
+
 EMERGENCY: Final = 9203
 OUTPATIENT: Final = (9202, 581477, 581476, 722455, 5083)
 """Outpatient, office, home and telehealth visits; neither inpatient (9201) nor emergency (9203)."""
@@ -22,20 +24,9 @@ MODES: Final = {
     722455: "phone",
     5083: "phone",
 }
-FINNISH_MODES: Final = {
-    "R10": "in_person",
-    "R20": "home",
-    "R30": "other",
-    "R40": "other",
-    "R41": "other",
-    "R50": "phone",
-    "R51": "message",
-    "R52": "phone",
-    "R55": "message",
-    "R56": "message",
-    "R90": "other",
-}
-_FINNISH_DEFAULT: Final = "PRIM_OUT-R10-T11"  # as the published cohorts of Avohilmo
+_FINNISH_DEFAULT: Final = tuple(
+    f"PRIM_OUT-{contact}-{service}" for contact in avohilmo_codes.CONTACTS for service in avohilmo_codes.SERVICES
+)
 
 SEXES: Final = {8507: "male", 8532: "female", 8521: "other"}
 ROLES: Final = {
@@ -55,7 +46,7 @@ def finnish_code(source_value: pl.Expr) -> pl.Expr:
 def contact_mode(concept: pl.Expr, code: pl.Expr) -> pl.Expr:
     """Give the mode of a contact: from the Finnish code where there is one, for its concept says too little."""
     contact = code.str.extract(r"^PRIM_OUT-([^-]+)")
-    finnish = contact.replace_strict(FINNISH_MODES, default=None, return_dtype=pl.String)
+    finnish = contact.replace_strict(avohilmo_codes.MODES, default=None, return_dtype=pl.String)
     usual = concept.replace_strict(MODES, default=None, return_dtype=pl.String)
     return pl.when(code.is_not_null()).then(finnish).otherwise(usual)
 
@@ -80,7 +71,7 @@ def chosen(concept: pl.Expr, source_concept: pl.Expr, source_value: pl.Expr, cho
     code = finnish_code(source_value)
     if choices is None:
         usual = concept.is_in(OUTPATIENT)
-        return pl.when(code.is_not_null()).then(code == _FINNISH_DEFAULT).otherwise(usual).fill_null(value=False)
+        return pl.when(code.is_not_null()).then(code.is_in(_FINNISH_DEFAULT)).otherwise(usual).fill_null(value=False)
     if "all" in choices:
         return pl.lit(value=True)
     ids = [int(choice) for choice in choices if _is_id(choice)]
