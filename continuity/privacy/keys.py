@@ -10,6 +10,7 @@ from continuity.errors import UsageError
 VARIABLE: Final = "CONTINUITY_KEY"
 SHORTEST: Final = 16  # bytes: a shorter key could be found by trying all, and with it every identity code
 _BLOCK: Final = 64
+_LETTERS: Final = bytes.maketrans(b"0123456789abcdef", b"bcdfghjklmnpqrst")  # no vowels: no words
 _MAKE: Final = 'python -c "import secrets; print(secrets.token_hex(32))" > key'
 
 
@@ -84,7 +85,10 @@ class Key:
         return cls(secret)
 
     def pseudonyms(self, texts: list[str], person: str) -> list[str]:
-        """Give the pseudonym of each text: the first 128 bits of HMAC-SHA-256 of "person:text", as 32 hex digits.
+        """Give the pseudonym of each text: the first 128 bits of HMAC-SHA-256 of "person:text", as 32 letters.
+
+        The letters stand for the hexadecimal digits. Digits would look like numbers to a spreadsheet (12e456 is one)
+        and like identity codes to those who search for them.
 
         References
         ----------
@@ -93,7 +97,10 @@ class Key:
         Examples
         --------
         >>> Key("a secret of the house").pseudonyms(["P1"], "patient")
-        ['05bb26aedd78b7f63f3c3e3f3c4334cd']
+        ['bhppdjnsrrklpktjftfqfsftfqgffgqr']
         """
         inner, outer, sha256 = self._inner + f"{person}:".encode(), self._outer, hashlib.sha256
-        return [sha256(outer + sha256(inner + text.encode()).digest()).hexdigest()[:32] for text in texts]
+        return [
+            sha256(outer + sha256(inner + text.encode()).digest()).hexdigest()[:32].translate(_LETTERS)
+            for text in texts
+        ]

@@ -52,13 +52,13 @@ def pseudonymise(frame: Any, *, key: str | bytes | Key, columns: Mapping[str, Pe
 
     Notes
     -----
-    The first 128 bits of HMAC-SHA-256(key, "patient:" + id), as 32 hex digits. An identity code is written without
-    spaces, in capitals, with a plain hyphen before; a whole number is its decimal digits; other text loses the white
-    space around it.
+    The first 128 bits of HMAC-SHA-256(key, "patient:" + id), as 32 letters: the hexadecimal digits 0 to f written as
+    b c d f g h j k l m n p q r s t. Before, an identity code is written without spaces, in capitals, with a plain
+    hyphen; a whole number is its decimal digits; other text loses the white space around it.
 
     References
     ----------
-    RFC 2104 (HMAC); docs/decisions/0020-pseudonyms-at-the-door.md.
+    RFC 2104 (HMAC); docs/decisions/0016-pseudonyms-at-the-door.md.
 
     Examples
     --------

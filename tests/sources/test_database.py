@@ -342,3 +342,35 @@ def test_a_damaged_file_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match="no database that can be read"):
         read(tmp_path / "a.db", kind="database")
+
+
+OMOP = """
+CREATE TABLE person (person_id bigint, gender_concept_id integer, year_of_birth integer, provider_id bigint);
+CREATE TABLE visit_occurrence (visit_occurrence_id bigint, person_id bigint, visit_concept_id integer,
+    visit_start_date date, visit_start_datetime timestamp, provider_id bigint, visit_source_value varchar);
+INSERT INTO person VALUES (1, 8532, 1950, 7), (2, 8507, 1960, NULL);
+INSERT INTO visit_occurrence VALUES (1, 1, 9202, '2025-01-03', '2025-01-03 10:00', 7, 'x');
+INSERT INTO visit_occurrence VALUES (2, 1, 9202, '2025-01-04', '2025-01-04 10:00', 8, 'x');
+INSERT INTO visit_occurrence VALUES (3, 2, 9201, '2025-01-05', '2025-01-05 10:00', 8, 'x');
+"""
+
+
+def test_a_database_with_omops_tables_is_read_as_omop(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "cdm.duckdb")) as connection:
+        for statement in OMOP.split(";"):
+            if statement.strip():
+                connection.execute(statement)
+    connection = sqlite3.connect(tmp_path / "cdm.db")
+    connection.executescript(OMOP)
+    connection.close()
+    for name in ("cdm.duckdb", "cdm.db"):
+        for kind in ("auto", "omop"):
+            found = read(tmp_path / name, kind=kind)
+            assert found.visits.collect().sort("visit_id").select("patient_id", "provider_id").rows() == [
+                (1, 7),
+                (1, 8),
+            ]
+            assert found.patients is not None
+            assert found.patients.collect().sort("patient_id")["listed_provider_id"].to_list() == [7, None]
+    (tmp_path / "v").mkdir()
+    assert run(["convert", str(tmp_path / "cdm.duckdb"), "--source", "omop", "-q", "-o", str(tmp_path / "v")]) == 0
