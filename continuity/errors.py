@@ -4,10 +4,14 @@ A message says what is wrong, where, what is allowed and what to do next. It nev
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
-from typing import Self
+from typing import Final, Self
 
 _SHOWN = 12  # names listed in a message before "and 9,988 more"
+
+_CODE: Final = re.compile(r"\d{6}[-+A-FU-Ya-fu-y]\d{3}\w")
+_UNSAYABLE: Final = "(no name: looks like data)"
 
 
 class ContinuityError(Exception):
@@ -81,8 +85,11 @@ class ProtectionError(ContinuityError):
 
 
 def listing(names: Sequence[str]) -> str:
-    """Join names for a message, and count those past the first dozen instead of printing them."""
-    shown = ", ".join(names[:_SHOWN]) or "none"
+    """Join names for a message, and count those past the first dozen instead of printing them.
+
+    A name with a personal identity code in it is a row that was taken for a header, and is not repeated.
+    """
+    shown = ", ".join(_UNSAYABLE if _CODE.search(name) else name for name in names[:_SHOWN]) or "none"
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN:,} more"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from continuity.errors import InputError
 from continuity.sources import KINDS, read
 
 HERE = Path(__file__).parent
@@ -29,3 +30,10 @@ def test_damaged_inputs_are_read_or_refused_in_our_words():
     assert list(failures.values()) == []
     assert sum(outcomes.values()) == 150
     assert {what for _, what in outcomes} == {"read", "InputError"}
+
+
+def test_a_row_that_was_taken_for_a_header_is_not_repeated():
+    """Found by damaged files of Avohilmo: the first row ran into the header, and an id was the name of a column."""
+    error = InputError.missing_columns(["SHNRO"], [DAMAGE.SECRET, f"x{DAMAGE.SECRET}y", "kaynti_alkoi"], "a file")
+    assert DAMAGE.SECRET not in str(error)
+    assert "Found: (no name: looks like data), (no name: looks like data), kaynti_alkoi." in str(error)
