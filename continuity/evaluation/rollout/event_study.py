@@ -18,7 +18,7 @@ from continuity.evaluation.rollout.inference import Jackknife, Uncertain, WildBo
 from continuity.evaluation.rollout.panel import Panel, panel_of
 from continuity.vocabulary import words
 
-FEW: Final = 10.0
+FEW: Final = 5.0
 """Degrees of freedom below which the interval comes from the wild bootstrap: our own choice."""
 
 Weighting = Literal["patients", "units"]
@@ -71,7 +71,7 @@ def event_study(
     Notes
     -----
     Windows in which a unit starts belong to neither side and are left out. Standard errors are of a jackknife of
-    units, so that patients and windows of one unit may be alike; below 10 degrees of freedom the interval is of a
+    units, so that patients and windows of one unit may be alike; below 5 degrees of freedom the interval is of a
     wild cluster bootstrap. A causal reading needs parallel trends: without the roll-out the units would have moved
     alike, whatever their level. `pretrend_p` tests that before the start only.
 
