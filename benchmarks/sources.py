@@ -2,7 +2,7 @@
 
     python benchmarks/sources.py [--patients 4.6e6] [--runs 3]
 
-4.6 million patients give about 13 million rows, one in four of which is no visit. Both are whole processes, run in turn.
+4.6 million patients give about 13 million rows, one in four of which is no visit. Both are whole processes, in turn.
 """
 
 import argparse

@@ -14,7 +14,7 @@ from continuity.schema import TableName, conform
 from continuity.sources import files, tables
 from continuity.sources.avohilmo_files import main_tables, open_mains, open_satellite, satellites
 from continuity.sources.avohilmo_filter import Main, counts, refuse, survey
-from continuity.sources.avohilmo_tables import patients, providers, tally, visits
+from continuity.sources.avohilmo_tables import homes, patients, places, providers, visits
 from continuity.sources.base import Count, ReadOptions, Tables
 from continuity.vocabulary import Urgency, words
 
@@ -64,20 +64,22 @@ def read(path: str | Path, options: ReadOptions) -> Tables:
     where = mains[0].name if len(mains) == 1 else f"{len(mains)} files"
     main = Main.of(open_mains(mains, options), options)
     with files.readable(where):
-        found = survey(main)
+        found = survey(main, [homes(main.kept(), main.there), places(main.kept(), main.there)])
     counted = [*counts(found, main, options)]
     refuse(found, counted, where)
-    kept = main.kept(found.repeats)
     beside = satellites(mains)
-    counted += _notes(main, beside, options)
-    people = patients(kept, main.there)
+    people, n_differ = patients(found.summaries[0], main.there)
+    counted += [*_notes(main, beside, options), *([_differ(n_differ)] if people is not None else [])]
     return Tables(
-        visits=visits(kept, main.there, beside, options),
-        patients=None if people is None else conform(people.drop("differ"), "patients", where=where),
-        providers=providers(kept, main.there),
+        visits=visits(main.kept(found.repeats), main.there, beside, options),
+        patients=None if people is None else conform(people.lazy(), "patients", where=where),
+        providers=conform(providers(found.summaries[1]).lazy(), "providers", where=where),
         counts=tuple(counted),
-        tally=tally(kept, main.there, people),
     )
+
+
+def _differ(n: int) -> Count:
+    return Count("patients", "birth year or sex differs between rows of a patient: null", n, "warning")
 
 
 def read_table(path: str | Path, table: TableName, options: ReadOptions) -> pl.LazyFrame:

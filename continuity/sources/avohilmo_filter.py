@@ -13,6 +13,11 @@ from continuity.sources import avohilmo_codes as codes
 from continuity.sources.base import Count, ReadOptions
 
 _SERVICE, _CONTACT, _KEPT = 2, 3, 5
+MOMENTS: Final = {
+    "visit_at": "KAYNTI_ALKOI",
+    "contacted_at": "YHTEYDENOTTO_AJANKOHTA",
+    "assessed_at": "HOIDONTARVE_AJANKOHTA",
+}
 _IS_CODE: Final = r"^[A-Z]{0,2}[0-9]{0,3}$"
 _NO_CODE: Final = "(not a code)"  # what stands in a wrong column may be an id: it is counted, never shown
 
@@ -30,9 +35,9 @@ class Main:
         absent = [pl.lit(None, pl.String).alias(name) for name in codes.NAMES if name not in there]
         return cls(frame.with_columns(absent).with_columns(step=_step(options)), there)
 
-    def kept(self, repeats: pl.Series) -> pl.LazyFrame:
-        """Give the rows that are visits."""
-        if repeats.is_empty():
+    def kept(self, repeats: pl.Series | None = None) -> pl.LazyFrame:
+        """Give the rows that are visits; those that repeat one are left out as far as they are known."""
+        if repeats is None or repeats.is_empty():
             return self.frame.filter(pl.col("step") == _KEPT)
         numbered = self.frame.with_row_index("row").filter(pl.col("step") == _KEPT)
         return numbered.join(repeats.to_frame("row").lazy(), on="row", how="anti", maintain_order="left")
@@ -83,14 +88,15 @@ class Survey:
 
     groups: pl.DataFrame
     repeats: pl.Series
+    summaries: list[pl.DataFrame]
 
     def sum(self, name: str, *conditions: pl.Expr) -> int:
         """Give the sum of a count over the groups that fit."""
         return int(self.groups.filter(*conditions)[name].sum())
 
 
-def survey(main: Main) -> Survey:
-    """Read the main tables once, to count and to find the rows that are there twice.
+def survey(main: Main, summaries: Sequence[pl.LazyFrame]) -> Survey:
+    """Read the main tables once, to count, to find the rows that are there twice, and to collect small summaries.
 
     Codes are looked at after the grouping, when few rows are left.
     """
@@ -105,14 +111,14 @@ def survey(main: Main) -> Survey:
         n_rows=pl.len().cast(pl.Int64),
         n_known=filled("provider_id").sum().cast(pl.Int64),
         n_roles=((pl.col("occupation") != "") | (pl.col("licence") != "")).sum().cast(pl.Int64),
-        n_bad=pl.col("visit_at_bad").sum().cast(pl.Int64),
+        **{name: pl.col(f"{name}_bad").sum().cast(pl.Int64) for name in MOMENTS if name in main.there},
     )
     hashes = main.frame.with_row_index("row").filter(is_kept).select("row", "whole", "person")
-    counted, keys = pl.collect_all([groups, hashes], engine="streaming")
+    counted, keys, *others = pl.collect_all([groups, hashes, *summaries], engine="streaming")
     ended, begun = (pl.col("code").is_in(some).fill_null(value=False) for some in (codes.ENDED, codes.BEGUN))
     outdated = is_kept & pl.when("is_old").then(begun).otherwise(ended)
     shown = [_shown(pl.col(name)).alias(name) for name in ("code", "sex", "urgency")]
-    return Survey(counted.with_columns(outdated=outdated).with_columns(shown), _repeats(keys))
+    return Survey(counted.with_columns(outdated=outdated).with_columns(shown), _repeats(keys), others)
 
 
 def _shown(code: pl.Expr) -> pl.Expr:
@@ -150,6 +156,9 @@ def counts(found: Survey, main: Main, options: ReadOptions) -> Iterator[Count]:
         yield Count("visits", "contact type outside its validity (revised on 1.1.2019)", n, "warning", code)
     n_kept = found.sum("n_rows", kept)
     yield Count("visits", "provider is unknown", n_kept - found.sum("n_known", kept), "warning")
+    for name in ("contacted_at", "assessed_at"):
+        if name in main.there:
+            yield Count("visits", f"{MOMENTS[name]} cannot be read: null", found.sum(name, kept), "warning")
     if main.there & {"occupation", "licence"}:
         yield Count("visits", "no profession: the role is null", n_kept - found.sum("n_roles", kept), "warning")
 
@@ -171,7 +180,7 @@ def refuse(found: Survey, counted: Sequence[Count], where: str) -> None:
     ------
     InputError
     """
-    n = found.sum("n_bad")
+    n = found.sum("visit_at")
     if n:
         rows = "1 row holds" if n == 1 else f"{n:,} rows hold"
         raise InputError(

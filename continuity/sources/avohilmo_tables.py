@@ -10,7 +10,7 @@ from continuity.schema import conform
 from continuity.sources import avohilmo_codes as codes
 from continuity.sources.avohilmo_files import open_satellite
 from continuity.sources.avohilmo_filter import filled
-from continuity.sources.base import TALLY, ReadOptions
+from continuity.sources.base import ReadOptions
 
 _ENDS: Final[Mapping[str, Callable[[pl.Expr], pl.Expr]]] = {"low": pl.Expr.min, "high": pl.Expr.max}
 
@@ -72,65 +72,51 @@ def _reasons(coded: Mapping[str, Sequence[Path]], options: ReadOptions) -> pl.La
     return placed.rename({"code": "reason_codes"})
 
 
-def patients(kept: pl.LazyFrame, there: frozenset[str]) -> pl.LazyFrame | None:
-    """Give one row per patient: birth year and sex where all rows agree, the municipality of the latest visit.
-
-    Two steps, because the first leaves few rows and needs no order.
-    """
-    if not there & {"born", "sex", "home"}:
-        return None
+def homes(kept: pl.LazyFrame, there: frozenset[str]) -> pl.LazyFrame:
+    """Give one row per patient and municipality, from which `patients` makes one per patient."""
     named = {name: pl.col(name) for name in ("born", "sex") if name in there}
     if "sex" in named:
         named["sex"] = pl.col("sex").replace_strict(codes.SEXES, default=None, return_dtype=pl.String)
-    home = pl.col("home") if "home" in there else pl.lit(None, pl.String)
     ends = [f(pl.col(name)).alias(f"{name}_{end}") for name in named for end, f in _ENDS.items()]
-    first = (
-        kept.select("patient_id", "visit_at", **named, home=home)
-        .group_by("patient_id", "home")
-        .agg(pl.col("visit_at").max(), *ends)
-    )
+    rows = kept.select("patient_id", "visit_at", "home", **named)
+    return rows.group_by("patient_id", "home").agg(pl.col("visit_at").max(), *ends)
+
+
+def patients(found: pl.DataFrame, there: frozenset[str]) -> tuple[pl.DataFrame | None, int]:
+    """Give one row per patient: birth year and sex where all rows agree, the municipality of the latest visit.
+
+    Returns
+    -------
+    tuple of (polars.DataFrame or None, int)
+        The patients, None where no column is about them; and for how many birth year or sex differ.
+    """
+    if not there & {"born", "sex", "home"}:
+        return None, 0
+    named = [name for name in ("born", "sex") if name in there]
     ends = [f(pl.col(f"{name}_{end}")) for name in named for end, f in _ENDS.items()]
     latest = pl.col("home").sort_by(pl.col("home").is_not_null(), "visit_at", "home").last()
-    people = first.group_by("patient_id").agg(latest, *ends)
+    people = found.lazy().group_by("patient_id").agg(latest, *ends).sort("patient_id").collect(engine="streaming")
     agree = {name: pl.col(f"{name}_low") == pl.col(f"{name}_high") for name in named}
     given = {name: pl.when(agrees).then(f"{name}_low") for name, agrees in agree.items()}
     differ = pl.any_horizontal([pl.lit(value=False), *((~agrees).fill_null(value=False) for agrees in agree.values())])
     area = {"area_code": pl.col("home")} if "home" in there else {}
-    return people.select("patient_id", **given, **area, differ=differ).rename({"born": "birth_year"}, strict=False)
+    made = people.select("patient_id", **given, **area).rename({"born": "birth_year"}, strict=False)
+    return made, int(people.select(differ.sum()).item())
 
 
-def tally(kept: pl.LazyFrame, there: frozenset[str], people: pl.LazyFrame | None) -> pl.LazyFrame:
-    """Give the counts that are only known when the rows are read for the tables, in the form of `Tables.tally`."""
-    named = {"contacted_at": "YHTEYDENOTTO_AJANKOHTA", "assessed_at": "HOIDONTARVE_AJANKOHTA"}
-    rows = [
-        _warning(kept, "visits", f"{column} cannot be read: null", f"{name}_bad")
-        for name, column in named.items()
-        if name in there
-    ]
-    if people is not None:
-        rows.append(_warning(people, "patients", "birth year or sex differs between rows of a patient: null", "differ"))
-    return pl.concat([*rows, pl.LazyFrame(schema=TALLY)])
-
-
-def _warning(frame: pl.LazyFrame, table: str, what: str, flag: str) -> pl.LazyFrame:
-    n = pl.col(flag).sum().cast(pl.Int64)
-    said = {"table": pl.lit(table), "what": pl.lit(what), "n_rows": n, "kind": pl.lit("warning")}
-    return frame.select(**said, code=pl.lit(None, pl.String))
-
-
-def providers(kept: pl.LazyFrame, there: frozenset[str]) -> pl.LazyFrame:
-    """Give one row per provider: the role and the unit of most of its visits; of two as frequent, the first by name."""
+def places(kept: pl.LazyFrame, there: frozenset[str]) -> pl.LazyFrame:
+    """Give one row per provider, role and unit, with its rows: those that are there twice count twice."""
     role = _role() if there & {"occupation", "licence"} else pl.lit(None, pl.String)
     unit = pl.col(_unit(there)) if there & {"unit", "producer"} else pl.lit(None, pl.String)
-    places = (
-        kept.filter(filled("provider_id"))
-        .select("provider_id", role=role, unit_id=unit)
-        .group_by("provider_id", "role", "unit_id")
-        .agg(n=pl.len().cast(pl.Int64))
-    )
-    return conform(_most(places, "role").join(_most(places, "unit_id"), on="provider_id"), "providers")
+    rows = kept.filter(filled("provider_id")).select("provider_id", role=role, unit_id=unit)
+    return rows.group_by("provider_id", "role", "unit_id").agg(n=pl.len().cast(pl.Int64))
 
 
-def _most(places: pl.LazyFrame, name: str) -> pl.LazyFrame:
-    counted = places.group_by("provider_id", name).agg(pl.col("n").sum())
+def providers(found: pl.DataFrame) -> pl.DataFrame:
+    """Give one row per provider: the role and the unit of most of its rows; of two as frequent, the first by name."""
+    return _most(found, "role").join(_most(found, "unit_id"), on="provider_id").sort("provider_id")
+
+
+def _most(found: pl.DataFrame, name: str) -> pl.DataFrame:
+    counted = found.group_by("provider_id", name).agg(pl.col("n").sum())
     return counted.group_by("provider_id").agg(pl.col(name).sort_by(pl.col(name).is_null(), -pl.col("n"), name).first())
