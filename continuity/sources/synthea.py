@@ -12,7 +12,7 @@ import polars as pl
 
 from continuity.errors import InputError
 from continuity.schema import TableName, conform
-from continuity.sources import account, csv, files
+from continuity.sources import account, csv, files, tables
 from continuity.sources.base import Count, ReadOptions, Tables
 from continuity.sources.text import typed
 
@@ -117,12 +117,12 @@ def read(path: str | Path, options: ReadOptions) -> Tables:
     if units_only:
         people.pop("providers", None)  # the people in it are not those whom the visits name
     visits = _canonical(_by_unit(raw) if units_only else raw, "visits", where, options)
-    tables = {name: _canonical(frame, name, file, options) for name, (frame, file) in people.items()}
-    counts = _account(raw, tables, units_only=units_only)
+    others = {name: _canonical(frame, name, file, options) for name, (frame, file) in people.items()}
+    counts = _account(raw, others, units_only=units_only)
     return Tables(
         visits=visits,
-        patients=tables.get("patients"),
-        providers=tables.get("providers"),
+        patients=others.get("patients"),
+        providers=others.get("providers"),
         counts=counts,
         care_types=_PRIMARY_CARE,
         level="unit" if units_only else None,
@@ -130,7 +130,7 @@ def read(path: str | Path, options: ReadOptions) -> Tables:
 
 
 def read_table(path: str | Path, table: TableName, options: ReadOptions) -> pl.LazyFrame:
-    """Read one of Synthea's files as a canonical table.
+    """Read one table from a file of its own: one of Synthea's, else a table with canonical names.
 
     Raises
     ------
@@ -138,6 +138,8 @@ def read_table(path: str | Path, table: TableName, options: ReadOptions) -> pl.L
         The file cannot be read or lacks a column.
     """
     raw, where = _raw(path, table, options)
+    if not {"Id", "BIRTHDATE", "SPECIALITY"} & set(raw.collect_schema()):  # a site's own table beside Synthea's visits
+        return tables.read_table(path, table, options)
     return _canonical(_by_unit(raw) if table == "visits" and _lacks_units(raw) else raw, table, where, options)
 
 

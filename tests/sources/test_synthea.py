@@ -139,3 +139,11 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 def test_another_file_of_that_name_is_a_table(tmp_path: Path) -> None:
     (tmp_path / "encounters.csv").write_text("patient_id,visit_at,provider_id\nP1,2025-01-03,A\n")
     assert read(tmp_path / "encounters.csv").visits.collect().height == 1
+
+
+def test_own_tables_may_lie_beside_the_visits_of_synthea(tmp_path: Path) -> None:
+    (tmp_path / "encounters.csv").write_text(f"{COLUMNS}\ne,2025-01-03T10:00:00Z,,p,o,d,wellness,\n")
+    (tmp_path / "lists.csv").write_text("patient_id,listed_provider_id\np,d\n")
+    tables = read(tmp_path, patients=tmp_path / "lists.csv")
+    assert tables.patients is not None
+    assert tables.patients.collect().rows() == [("p", "d")]
