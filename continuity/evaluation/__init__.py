@@ -4,6 +4,7 @@ from continuity.evaluation.access.coverage import coverage
 from continuity.evaluation.access.t3 import own_third_next, third_next
 from continuity.evaluation.access.waiting import waiting_times
 from continuity.evaluation.comparison.groups import compare
+from continuity.evaluation.national import beside_national, read_sotkanet
 from continuity.evaluation.rollout.effects import Effects
 from continuity.evaluation.rollout.event_study import event_study
 from continuity.evaluation.rollout.its import interrupted_time_series
@@ -12,6 +13,7 @@ from continuity.evaluation.variance import coc_variance, multinomial_variance
 
 __all__ = [
     "Effects",
+    "beside_national",
     "coc_variance",
     "compare",
     "coverage",
@@ -19,6 +21,7 @@ __all__ = [
     "interrupted_time_series",
     "multinomial_variance",
     "own_third_next",
+    "read_sotkanet",
     "summarise",
     "third_next",
     "waiting_times",
