@@ -75,6 +75,7 @@ COMMANDS = {
     "metrics of lists": ["--grain", "list", "-o", "{}/t.csv"],
     "metrics of providers": ["--grain", "provider", "-o", "{}/t.parquet"],
     "summary": ["--by", "sex,unit_id", "--index", "coc", "-o", "{}/t.csv"],
+    "assign": ["--infeasible", "nearest", "-o", "{}"],
     "evaluate": ["--design", "event-study", "--index", "upc", *ROLLOUT, "-o", "{}"],
 }
 
@@ -121,7 +122,8 @@ def arguments(case: str, poisoned: Path, out: Path) -> list[object]:
     beside = ["--patients", poisoned / "patients.parquet", "--providers", poisoned / "providers.parquet"]
     own = [argument.format(out) for argument in COMMANDS[case]]
     own = [str(poisoned / argument) if argument == "starts.csv" else argument for argument in own]
-    return [case.split(maxsplit=1)[0], poisoned / "visits.csv", *beside, *own]
+    visits = ["--visits", poisoned / "visits.csv"] if case == "assign" else [poisoned / "visits.csv"]
+    return [case.split(maxsplit=1)[0], *visits, *beside, *own]
 
 
 @pytest.mark.parametrize("case", COMMANDS)
