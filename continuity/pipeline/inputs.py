@@ -86,15 +86,16 @@ class Inputs:
         InputError
             Something cannot be read, or holds personal identity codes and there is no key.
         """
-        found = self._through_the_door()
-        if keep and not any(path.suffix.lower() in files.BINARY for path in self.files()):
-            return found.with_tables(visits=found.visits.collect(engine="streaming").lazy())
-        return found
-
-    def _through_the_door(self) -> Tables:
+        kept = keep and not any(path.suffix.lower() in files.BINARY for path in self.files())
         found = sources.read(
             self.visits, patients=self.patients, providers=self.providers, kind=self.kind, options=self.options
         )
+        if kept and self.key is not None:  # pseudonyms need several passes
+            found = _visits_kept(found)
+        found = self._through_the_door(found)
+        return _visits_kept(found) if kept else found
+
+    def _through_the_door(self, found: Tables) -> Tables:
         given: dict[TableName, str | Path | None] = {"patients": self.patients, "providers": self.providers}
         locate = sources.KINDS[self.found_kind()].locate
         tables = {path: name for name, place in given.items() if place is not None for path in locate(place)}
@@ -165,6 +166,10 @@ def _stamp(path: Path) -> tuple[int, int, int, bytes]:
         file.seek(max(0, seen.st_size - _ENDS))
         digest.update(file.read(_ENDS))
     return seen.st_ino, seen.st_size, seen.st_mtime_ns, digest.digest()
+
+
+def _visits_kept(tables: Tables) -> Tables:
+    return tables.with_tables(visits=tables.visits.collect(engine="streaming").lazy())
 
 
 def as_sources(tables: Tables) -> Sources:
