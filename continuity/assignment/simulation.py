@@ -66,7 +66,7 @@ def simulate(
     seed : int
         The same seed gives the same numbers, and the same requests under every plan: plans are compared fairly.
     as_of : datetime.date, optional
-        Ages are taken in its year; today's by default only when birth_year is there.
+        Ages are taken in its year; needed where there is a birth_year, unless `dispersion` is given.
     **settings
         The fields of `SimulationSettings`, such as ``first_choice="team"``.
 
@@ -85,7 +85,7 @@ def simulate(
         A column is missing, a patient stands twice, a workload is null or negative, an assigned provider is not among
         the providers, or a patient has neither provider nor unit.
     UsageError
-        A setting outside its range.
+        A setting outside its range, or birth years without `as_of`.
 
     Notes
     -----

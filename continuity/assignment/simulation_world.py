@@ -13,7 +13,7 @@ from continuity.assignment import simulation_year as years
 from continuity.assignment.attribution_visits import canonical
 from continuity.assignment.simulation_settings import SimulationSettings
 from continuity.assignment.workload_table import DISPERSION_ALL, DISPERSION_BY_BAND, by_band
-from continuity.errors import InputError
+from continuity.errors import InputError, UsageError
 
 _QUANTILES: Final = (0.025, 0.975)
 
@@ -29,8 +29,13 @@ class World:
     @classmethod
     def of(cls, assignments: Any, providers: Any, settings: SimulationSettings, as_of: date | None) -> "World":
         """Read and check the tables, number everyone by id, and size the slots."""
-        staff = _staff(canonical(providers, "providers"))
-        people = _people(edge.lazily(assignments)[0], staff, as_of)
+        staff, plan = _staff(canonical(providers, "providers")), edge.lazily(assignments)[0]
+        if as_of is None and settings.dispersion is None and "birth_year" in plan.collect_schema():
+            raise UsageError(
+                "The assignments have birth years, and nothing says in which year ages are taken.",
+                next_step="Give as_of, or a dispersion for everyone.",
+            )
+        people = _people(plan, staff, as_of)
         ids = pl.concat([staff["unit_id"], people["unit_id"]]).unique().sort()
         staff, people = _numbered(staff, ids), _numbered(people, ids)
         home, place = people["unit"].to_numpy(), staff["unit"].to_numpy()
@@ -122,8 +127,8 @@ def _people(assignments: pl.LazyFrame, staff: pl.DataFrame, as_of: date | None) 
     if missing:
         raise InputError.missing_columns(missing, known.names(), "the assignments")
     age = pl.lit(None, dtype=pl.Int64)
-    if "birth_year" in known:
-        age = pl.lit((as_of or date.today()).year) - pl.col("birth_year")
+    if "birth_year" in known and as_of is not None:
+        age = pl.lit(as_of.year) - pl.col("birth_year")
     unit = pl.col("unit_id") if "unit_id" in known else pl.lit(None, dtype=staff.schema["unit_id"])
     people = assignments.select(
         "patient_id",

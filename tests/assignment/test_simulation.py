@@ -17,7 +17,7 @@ from continuity.assignment import simulation_year as years
 from continuity.assignment.simulation_world import World
 from continuity.assignment.workload_table import FINNISH_LEVEL
 from continuity.errors import InputError, UsageError
-from continuity.synthetic import SETTINGS, expected_coc
+from continuity.synthetic import SETTINGS, Setting, expected_coc, generate
 from continuity.synthetic.ages import MEAN_VISITS, band_of, draw_ages
 from continuity.synthetic.calendar import _MONTH
 
@@ -281,6 +281,16 @@ def test_uneven_lists_cost_continuity():
     assert one.value("overflow_of_doctors") > other.value("overflow_of_doctors")
 
 
+def test_a_plan_is_simulated_as_it_comes():
+    tables = generate(Setting(n_patients=3000, patients_per_unit=1500, years=2, start=date(2023, 1, 1), turnover=0.0))
+    doctors = tables.providers.filter(pl.col("role") == "doctor")
+    plan = ct.assign(tables.patients, doctors, tables.visits, as_of=AS_OF, infeasible="nearest")
+    found = ct.simulate(plan, doctors, replicates=2)
+    assert found.units["unit_id"].unique().sort().to_list() == ["U01", "U02"]
+    assert 0.7 < found.value("share_own_doctor", "U01") < 1.0
+    assert found.providers["n_patients"].sum() == plan.assignments.height
+
+
 def test_units_are_apart_and_patients_of_nobody_are_seen_in_their_unit():
     plan = pl.DataFrame(
         {
@@ -322,7 +332,7 @@ def test_the_season_is_that_of_the_synthetic_year():
 )
 def test_settings_outside_their_range_are_refused(changes, said):
     with pytest.raises(UsageError, match=said):
-        ct.simulate(*centre(2, 10), **changes)
+        ct.simulate(*centre(2, 10), as_of=AS_OF, **changes)
 
 
 def test_bad_input_is_refused_with_counts_and_without_ids():
@@ -336,14 +346,16 @@ def test_bad_input_is_refused_with_counts_and_without_ids():
     }
     for said, frame in bad.items():
         with pytest.raises(InputError, match=said):
-            ct.simulate(frame, staff, replicates=1)
+            ct.simulate(frame, staff, replicates=1, as_of=AS_OF)
     with pytest.raises(InputError, match="'fte'"):
-        ct.simulate(plan, staff.with_columns(fte=pl.lit(-1.0)), replicates=1)
+        ct.simulate(plan, staff.with_columns(fte=pl.lit(-1.0)), replicates=1, as_of=AS_OF)
+    with pytest.raises(UsageError, match="Give as_of"):
+        ct.simulate(plan, staff, replicates=1)
     two_units = staff.with_columns(unit_id=pl.col("provider_id").cast(pl.String))
     with pytest.raises(InputError, match="10 patients have neither"):
-        ct.simulate(plan.with_columns(provider_id=pl.lit(None, dtype=pl.Int64)), two_units, replicates=1)
+        ct.simulate(plan.with_columns(provider_id=pl.lit(None, dtype=pl.Int64)), two_units, replicates=1, as_of=AS_OF)
     with pytest.raises(UsageError, match="No single row"):
-        ct.simulate(plan, staff, replicates=1).value("happiness")
+        ct.simulate(plan, staff, replicates=1, as_of=AS_OF).value("happiness")
     for call in (
         lambda: largest_utilisation(0, 0.1),
         lambda: largest_utilisation(5, 1),
