@@ -38,6 +38,7 @@ bench: $(STAMP)  ## speed and memory beside the peers, as ratios
 	$(BIN)/python benchmarks/indices.py
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/sources.py
+	$(BIN)/python benchmarks/assignment.py
 
 docs: $(STAMP)  ## the generated pages of docs/
 	$(BIN)/python docs/generate.py
