@@ -13,6 +13,7 @@ from continuity.assignment import simulation_year as years
 from continuity.assignment.simulation_settings import SimulationSettings
 from continuity.assignment.simulation_world import World
 from continuity.errors import UsageError
+from continuity.vocabulary import Role
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,14 @@ class Simulation:
 
 
 def simulate(
-    assignments: Any, providers: Any, *, replicates: int = 50, seed: int = 1, as_of: date | None = None, **settings: Any
+    assignments: Any,
+    providers: Any,
+    *,
+    replicates: int = 50,
+    seed: int = 1,
+    as_of: date | None = None,
+    role: Role | None = "doctor",
+    **settings: Any,
 ) -> Simulation:
     """Simulate years under a plan: continuity, overflow and waits, each with an interval.
 
@@ -59,14 +67,17 @@ def simulate(
         One row per patient: patient_id, provider_id (null: nobody's), workload (requests a year); unit_id where
         patients without a provider need one; birth_year, from which the spread of demand follows.
     providers : frame
-        Canonical providers: provider_id, and where known fte (1 where not), team_id, unit_id. Providers with a role
-        other than that of those assigned should be left out: everyone here sees patients.
+        Canonical providers: provider_id, and where known role, fte (1 where not), team_id, unit_id, active_from,
+        active_to.
     replicates : int
         Simulated years.
     seed : int
         The same seed gives the same numbers, and the same requests under every plan: plans are compared fairly.
     as_of : datetime.date, optional
-        Ages are taken in its year; needed where there is a birth_year, unless `dispersion` is given.
+        Ages are taken in its year; needed where there is a birth_year, unless `dispersion` is given. Providers who
+        are not active on that day have no slots.
+    role : {"doctor", "nurse", "other"} or None
+        Whose panels these are: providers of other roles are left out, where the roles are known. None keeps all.
     **settings
         The fields of `SimulationSettings`, such as ``first_choice="team"``.
 
@@ -115,7 +126,7 @@ def simulate(
     asked = _settings(settings)
     if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 1:
         raise UsageError(f"replicates cannot be {replicates!r}.", allowed="Allowed: a whole number from 1.")
-    world = World.of(getattr(assignments, "assignments", assignments), providers, asked, as_of)
+    world = World.of(getattr(assignments, "assignments", assignments), providers, asked, as_of, role)
     with_wave, without, staff = [], [], []
     for number in range(replicates):
         wave, calm = _replicate(world.unit, asked, seed, number)

@@ -14,6 +14,7 @@ from continuity.assignment.attribution_visits import canonical
 from continuity.assignment.simulation_settings import SimulationSettings
 from continuity.assignment.workload_table import DISPERSION_ALL, DISPERSION_BY_BAND, by_band
 from continuity.errors import InputError, UsageError
+from continuity.vocabulary import Role
 
 _QUANTILES: Final = (0.025, 0.975)
 
@@ -27,9 +28,16 @@ class World:
     unit_ids: pl.Series
 
     @classmethod
-    def of(cls, assignments: Any, providers: Any, settings: SimulationSettings, as_of: date | None) -> "World":
+    def of(
+        cls,
+        assignments: Any,
+        providers: Any,
+        settings: SimulationSettings,
+        as_of: date | None,
+        role: Role | None = None,
+    ) -> "World":
         """Read and check the tables, number everyone by id, and size the slots."""
-        staff, plan = _staff(canonical(providers, "providers")), edge.lazily(assignments)[0]
+        staff, plan = _staff(canonical(providers, "providers"), role, as_of), edge.lazily(assignments)[0]
         if as_of is None and settings.dispersion is None and "birth_year" in plan.collect_schema():
             raise UsageError(
                 "The assignments have birth years, and nothing says in which year ages are taken.",
@@ -100,9 +108,11 @@ def _numbered(table: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
     return table.join(numbers, on="unit_id", how="left", nulls_equal=True, maintain_order="left")
 
 
-def _staff(providers: pl.LazyFrame) -> pl.DataFrame:
-    """Give the providers by id with numbers for themselves and their teams; who has no team is one alone."""
+def _staff(providers: pl.LazyFrame, role: Role | None, as_of: date | None) -> pl.DataFrame:
+    """Give the providers by id with the numbers of their teams; who has no team is one alone; away means no FTE."""
     known = providers.collect_schema()
+    if role is not None and "role" in known:
+        providers = providers.filter(pl.col("role") == role)
     kind = known["provider_id"]
     columns = {
         "fte": pl.Float64(),
@@ -110,14 +120,27 @@ def _staff(providers: pl.LazyFrame) -> pl.DataFrame:
         "unit_id": known.get("unit_id", pl.String()),
     }
     table = providers.select(
-        "provider_id", *[pl.col(n) if n in known else pl.lit(None, dtype=t).alias(n) for n, t in columns.items()]
+        "provider_id",
+        *[pl.col(n) if n in known else pl.lit(None, dtype=t).alias(n) for n, t in columns.items()],
+        is_away=_away(known, as_of),
     )
     table = table.drop_nulls("provider_id").sort(pl.all()).unique("provider_id", keep="first").sort("provider_id")
-    staff = table.with_columns(pl.col("fte").fill_null(1.0)).collect()
+    fte = pl.when("is_away").then(0.0).otherwise(pl.col("fte").fill_null(1.0))
+    staff = table.with_columns(fte=fte).drop("is_away").collect()
     if (staff["fte"] < 0).any() or not staff["fte"].is_finite().all():
         raise InputError("Column 'fte' of the providers holds negative numbers.", allowed="Allowed: numbers from 0.")
     alone = pl.when(pl.col("team_id").is_null()).then(pl.col("provider_id"))
     return staff.with_columns(team=pl.struct("unit_id", "team_id", alone=alone).rank("dense").cast(pl.Int64) - 1)
+
+
+def _away(known: pl.Schema, as_of: date | None) -> pl.Expr:
+    """Tell who has not begun yet, or has stopped, on the day; nobody where no day or no dates are given."""
+    away = pl.lit(value=False)
+    if as_of is not None and "active_from" in known:
+        away |= (pl.col("active_from") > as_of).fill_null(value=False)
+    if as_of is not None and "active_to" in known:
+        away |= (pl.col("active_to") <= as_of).fill_null(value=False)
+    return away
 
 
 def _people(assignments: pl.LazyFrame, staff: pl.DataFrame, as_of: date | None) -> pl.DataFrame:

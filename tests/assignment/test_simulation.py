@@ -110,7 +110,7 @@ def test_simulated_overflow_is_the_closed_form():
 
 def unit_of(plan, staff, **changes):
     asked = SimulationSettings(**changes)
-    return World.of(plan, staff, asked, AS_OF).unit, asked
+    return World.of(plan, staff, asked, AS_OF, None).unit, asked
 
 
 def test_a_list_of_1500_varies_as_the_negative_binomial_says():
@@ -283,12 +283,25 @@ def test_uneven_lists_cost_continuity():
 
 def test_a_plan_is_simulated_as_it_comes():
     tables = generate(Setting(n_patients=3000, patients_per_unit=1500, years=2, start=date(2023, 1, 1), turnover=0.0))
-    doctors = tables.providers.filter(pl.col("role") == "doctor")
-    plan = ct.assign(tables.patients, doctors, tables.visits, as_of=AS_OF, infeasible="nearest")
-    found = ct.simulate(plan, doctors, replicates=2)
+    plan = ct.assign(tables.patients, tables.providers, tables.visits, as_of=AS_OF, infeasible="nearest")
+    found = ct.simulate(plan, tables.providers, replicates=2)
     assert found.units["unit_id"].unique().sort().to_list() == ["U01", "U02"]
     assert 0.7 < found.value("share_own_doctor", "U01") < 1.0
     assert found.providers["n_patients"].sum() == plan.assignments.height
+
+
+def test_only_those_of_the_role_who_work_on_the_day_have_slots():
+    plan, staff = centre(4, 2000)
+    others = pl.DataFrame({"provider_id": [7], "fte": [5.0], "team_id": [0], "role": ["nurse"]})
+    mixed = pl.concat([staff.with_columns(role=pl.lit("doctor")), others], how="diagonal_relaxed")
+    alone = ct.simulate(plan, staff, replicates=1, as_of=AS_OF)
+    assert ct.simulate(plan, mixed, replicates=1, as_of=AS_OF).units.equals(alone.units)
+    assert not ct.simulate(plan, mixed, replicates=1, as_of=AS_OF, role=None).units.equals(alone.units)
+    leaving = staff.with_columns(active_to=pl.when(pl.col("provider_id") == 0).then(pl.lit(AS_OF)))
+    gone = ct.simulate(plan, leaving, replicates=1, as_of=AS_OF).providers
+    assert gone["n_slots"].to_list()[0] == 0.0
+    assert gone["share_own_doctor"].to_list()[0] == 0.0
+    assert ct.simulate(plan, leaving, replicates=1, dispersion=1.0).providers["n_slots"].min() > 0
 
 
 def test_units_are_apart_and_patients_of_nobody_are_seen_in_their_unit():
