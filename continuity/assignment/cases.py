@@ -25,6 +25,8 @@ class Case:
         One row per patient, n_patients rows.
     staff : polars.DataFrame
         The providers who can take them, n_providers rows.
+    pairs : polars.DataFrame
+        As read: row, provider_id (of any provider), n.
     visits : array (n_providers, n_patients)
         Visits in the look-back.
     listed : array (n_patients,)
@@ -46,6 +48,7 @@ class Case:
     unit: Any
     people: pl.DataFrame
     staff: pl.DataFrame
+    pairs: pl.DataFrame
     visits: Floats
     listed: Integers
     item: Integers
@@ -104,7 +107,9 @@ def build(read: UnitFrames, settings: Settings) -> Case:
     features, bands, target = _bands(people, staff, settings)
     problem = Problem(_summed(np.where(eligible, cost, np.inf), item), _summed(features, item), bands)
     counts = {"n_households_split": split}
-    return Case(read.unit, people, staff, visits, listed, item, eligible, locked, moving, problem, target, counts)
+    return Case(
+        read.unit, people, staff, read.pairs, visits, listed, item, eligible, locked, moving, problem, target, counts
+    )
 
 
 def _staff_in_order(read: UnitFrames) -> pl.DataFrame:

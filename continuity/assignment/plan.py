@@ -13,6 +13,7 @@ from continuity.assignment import tell
 from continuity.assignment.attribution_visits import Moment
 from continuity.assignment.budget import find_budget, within
 from continuity.assignment.cases import Case, UnitFrames, build
+from continuity.assignment.pairs import nurses
 from continuity.assignment.settings import Settings
 from continuity.assignment.solve import Solved, solve
 from continuity.assignment.tables import Opened, open_tables
@@ -91,6 +92,7 @@ def assign(
     chronic_tolerance: float | None = None,
     team_tolerance: float | None = None,
     distance_cost: float = 0.0,
+    pair: bool = False,
 ) -> Plan:
     """Give every patient one provider of their unit, at the least cost within the bands of work.
 
@@ -128,6 +130,8 @@ def assign(
         Bands for each provider's share of the chronically ill, and for each team's work.
     distance_cost : float
         What a kilometre to the provider costs, in visits, where both have latitude and longitude.
+    pair : bool
+        Name a nurse too (``nurse_id``): of the provider's team, the one seen most, else the one with least work.
 
     Returns
     -------
@@ -201,6 +205,11 @@ def parts_of(opened: Opened, settings: Settings) -> Iterator[tuple[pl.DataFrame,
 def tables_of(case: Case, solved: Solved, settings: Settings, opened: Opened) -> tuple[pl.DataFrame, ...]:
     """Give the four tables of one unit."""
     patients = tell.of_patients(case, solved, settings, opened.providers["provider_id"])
+    if settings.pair:
+        nurse = pl.DataFrame({"patient_id": case.people["patient_id"]}).with_columns(
+            nurse_id=nurses(case, solved, opened.providers, settings.seed)
+        )
+        patients = patients.join(nurse, on="patient_id", how="left", maintain_order="left")
     staff = tell.of_providers(case, solved)
     unit = pl.DataFrame([tell.of_unit(case, solved, patients, staff)])
     return patients, staff, unit, tell.of_groups(case, patients, opened.as_of.year)

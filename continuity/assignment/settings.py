@@ -28,6 +28,7 @@ class Settings:
     chronic_tolerance: float | None = None
     team_tolerance: float | None = None
     distance_cost: float = 0.0
+    pair: bool = False
 
     def __post_init__(self) -> None:
         duration(self.lookback)

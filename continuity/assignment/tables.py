@@ -26,7 +26,7 @@ class Opened:
     patients : polars.LazyFrame
         One row per patient to be placed; unit_id and workload never null.
     providers : polars.DataFrame
-        Every provider; `is_open` where it can have patients.
+        Every provider; `is_active` on the day of the plan, `is_open` where it can have patients too.
     visits : polars.LazyFrame
         patient_id, provider_id of the visits in the look-back that have a known provider.
     units : polars.DataFrame
@@ -178,16 +178,15 @@ def _staff(staff: pl.DataFrame, settings: Settings, as_of: datetime) -> pl.DataF
         )
     if "unit_id" not in staff.columns:
         staff = staff.with_columns(unit_id=pl.lit(None, pl.String))
+    active = pl.col("fte") > 0
     has_role = "role" in staff.columns and staff["role"].null_count() < staff.height
     today = as_of.date()
-    open_ = pl.col("fte") > 0
-    if has_role:
-        open_ &= pl.col("role").eq_missing(settings.role)
     if "active_from" in staff.columns:
-        open_ &= pl.col("active_from").is_null() | (pl.col("active_from") <= today)
+        active &= pl.col("active_from").is_null() | (pl.col("active_from") <= today)
     if "active_to" in staff.columns:
-        open_ &= pl.col("active_to").is_null() | (pl.col("active_to") > today)
-    staff = staff.with_columns(is_open=open_)
+        active &= pl.col("active_to").is_null() | (pl.col("active_to") > today)
+    of_role = pl.col("role").eq_missing(settings.role) if has_role else pl.lit(value=True)
+    staff = staff.with_columns(is_active=active, is_open=active & of_role)
     if not staff["is_open"].any():
         raise InfeasibleError(
             f"No provider can take patients: none is a {settings.role} with fte above 0 who is active on {today}.",

@@ -26,6 +26,7 @@ _CHOICES = (
     "chronic_tolerance",
     "team_tolerance",
     "distance_cost",
+    "pair",
 )
 
 
@@ -55,6 +56,7 @@ _CHOICES = (
 )
 @click.option("--team-tolerance", type=float, metavar="T", help="A band for each team's work.")
 @click.option("--distance-cost", type=float, default=0.0, metavar="C", help="What a kilometre costs, in visits.")
+@click.option("--pair", is_flag=True, help="Name a nurse of the doctor's team too.")
 @options.talking
 def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     """Plan panels: one provider for every patient, work in balance, people with those they know.

@@ -218,6 +218,27 @@ def test_priority_moves_fewer_of_the_chronically_ill():
     assert moved_ill(chronic_priority=True) < moved_ill()
 
 
+def test_a_nurse_of_the_doctors_team_is_named_with_the_doctor():
+    panels = made(400, 4, seed=2, leaver=False)
+    nurses = pl.DataFrame(
+        {"provider_id": ["N0", "N1", "N2", "N3"], "unit_id": "U0", "team_id": ["T0", "T0", "T1", "T1"],
+         "role": "nurse", "fte": [1.0, 0.5, 1.0, 0.0]}
+    )  # fmt: skip
+    seen = panels.visits.head(80).unique("patient_id").with_columns(provider_id=pl.lit("N1"))
+    panels = Panels(panels.patients, pl.concat([panels.providers, nurses]), pl.concat([panels.visits, seen]))
+    rows = panels.assign(pair=True).assignments
+    alone = panels.assign().assignments
+    assert rows.drop("nurse_id").equals(alone)
+    team = dict(panels.providers.select("provider_id", "team_id").iter_rows())
+    assert [team[n] for n in rows["nurse_id"]] == [team[d] for d in rows["provider_id"]]
+    assert "N3" not in rows["nurse_id"]
+    knows = rows.filter(pl.col("patient_id").is_in(seen["patient_id"].implode()))
+    in_team = knows["provider_id"].replace_strict(team) == "T0"
+    assert set(knows.filter(in_team)["nurse_id"]) == {"N1"}
+    work = dict(rows.group_by("nurse_id").agg(pl.col("workload").sum()).iter_rows())
+    assert work["N0"] == pytest.approx(2 * work["N1"], rel=0.05)
+
+
 def test_nearness_counts_where_it_is_priced():
     panels = made(300, 3, seed=1, leaver=False)
     rng = np.random.default_rng(0)
