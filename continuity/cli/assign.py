@@ -56,13 +56,16 @@ _CHOICES = (
 )
 @click.option("--team-tolerance", type=float, metavar="T", help="A band for each team's work.")
 @click.option("--distance-cost", type=float, default=0.0, metavar="C", help="What a kilometre costs, in visits.")
+@click.option("--scenarios", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+              help="What if: a line each, such as 'leaves ID' or 'works ID 0.5'.")  # fmt: skip
 @click.option("--pair", is_flag=True, help="Name a nurse of the doctor's team too.")
 @options.talking
-def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
+def command(output: Path, scenarios: Path | None, *, quiet: bool, as_json: bool, **given: Any) -> None:
     """Plan panels: one provider for every patient, work in balance, people with those they know.
 
     Writes assignments.parquet (who, with whom, why) and summary.json (cost, lower bound, gap, loads). Exit code 5: no
-    plan meets what was asked; the message says what is lacking and the nearest tolerance.
+    plan meets what was asked; the message says what is lacking and the nearest tolerance. With --scenarios,
+    scenarios.parquet puts today and each scenario side by side, each moving as few patients as can be.
     """
     from continuity.assignment.settings import Settings
     from continuity.pipeline.assign import assign
@@ -72,7 +75,7 @@ def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     settings = Settings(**{name: given.pop(name) for name in _CHOICES})
     inputs = options.inputs_of(given)
     with talk.progress(quiet=quiet) as progress:
-        said = assign(inputs, output, settings, progress)
+        said = assign(inputs, output, settings, scenarios=scenarios, progress=progress)
     lines = [
         f"{said['n_patients']:,} patients in {said['n_units']:,} units; {said['n_moved']:,} change provider; "
         f"{talk.percent(said['share_visits_kept'])} of visits were with the provider of the plan.",

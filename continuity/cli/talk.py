@@ -16,6 +16,7 @@ _STEPS: Final = {
     "check": "Checking the data",
     "compute": "Computing indices",
     "plan": "Planning panels",
+    "scenarios": "Planning scenarios",
     "protect": "Protecting small cells",
     "write": "Writing",
     "generate": "Making synthetic data",

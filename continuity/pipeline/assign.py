@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import polars as pl
 
 from continuity import files
 from continuity.assignment import plan as planning
+from continuity.assignment.scenarios import Change, compare, read_scenarios
 from continuity.assignment.settings import Settings
 from continuity.assignment.tables import Opened, open_tables
 from continuity.errors import InputError
@@ -20,6 +21,7 @@ from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, refu
 from continuity.sources import Tables
 
 OUTPUTS: Final = ("assignments.parquet", "summary.json")
+SCENARIOS: Final = "scenarios.parquet"
 _ROWS: Final = 1_000_000
 """Patients in memory before they are written beside the output."""
 
@@ -45,8 +47,15 @@ class Planned:
     summary: dict[str, Any]
 
 
-def assign(inputs: Inputs, directory: Path, settings: Settings, progress: Progress = quietly) -> dict[str, Any]:
-    """Plan panels and write assignments.parquet and summary.json.
+def assign(
+    inputs: Inputs,
+    directory: Path,
+    settings: Settings,
+    *,
+    scenarios: Path | None = None,
+    progress: Progress = quietly,
+) -> dict[str, Any]:
+    """Plan panels and write assignments.parquet and summary.json; with a file of scenarios, scenarios.parquet too.
 
     Returns
     -------
@@ -60,18 +69,33 @@ def assign(inputs: Inputs, directory: Path, settings: Settings, progress: Progre
     InfeasibleError
         A unit cannot be planned as asked. Nothing is written.
     """
-    inputs.refuse_output(directory / name for name in OUTPUTS)
+    outputs = OUTPUTS if scenarios is None else (*OUTPUTS, SCENARIOS)
+    inputs.refuse_output(directory / name for name in outputs)
+    changes = None if scenarios is None else read_scenarios(scenarios)
     progress("read")
     tables = inputs.read()
     with readable(tables):
         opened = _opened(tables, inputs, settings)
         progress("plan")
         with planned(opened, settings, directory, about(inputs)) as made:
+            if changes is not None:
+                progress("scenarios")
+                made.summary["scenarios"] = _compared(tables, changes, settings, directory)
             progress("write")
             text = json.dumps(made.summary, indent=2, ensure_ascii=False, default=str)
             files.replace_with(directory / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
     said = {name: value for name, value in made.summary.items() if name not in ("providers", "units", "groups")}
-    return said | {"output": str(directory), "files": [str(directory / name) for name in OUTPUTS]}
+    return said | {"output": str(directory), "files": [str(directory / name) for name in outputs]}
+
+
+def _compared(
+    tables: Tables, changes: Mapping[str, Change], settings: Settings, directory: Path
+) -> list[dict[str, Any]]:
+    """Plan each scenario with as few moves as can be, and write them side by side."""
+    choices = {name: value for name, value in vars(settings).items() if name not in ("move_cost", "max_moves")}
+    table, _ = compare(tables.patients, tables.providers, tables.visits, changes, **choices)
+    files.replace_with(directory / SCENARIOS, table.write_parquet)
+    return table.to_dicts()
 
 
 def about(inputs: Inputs) -> dict[str, Any]:

@@ -155,6 +155,17 @@ def test_the_command_writes_what_the_library_gives(written, panels, tmp_path, ca
     assert summary["reasons"] == plan.summary["reasons"]
 
 
+def test_the_command_plans_a_file_of_scenarios(written, tmp_path, capfd):
+    (tmp_path / "s.txt").write_text("leaves D01\nworks D02 0.5\n")
+    out = tmp_path / "out"
+    assert run([*written, "--output", str(out), "--scenarios", str(tmp_path / "s.txt"), "--json"]) == 0
+    table = pl.read_parquet(out / "scenarios.parquet")
+    assert table["scenario"].to_list() == ["today", "leaves D01", "works D02 0.5"]
+    assert table["n_leaver"][1] > table["n_leaver"][0]
+    assert json.loads((out / "summary.json").read_text())["scenarios"] == table.to_dicts()
+    assert json.loads(capfd.readouterr().out)["scenarios"] == table.to_dicts()
+
+
 def test_an_impossible_plan_exits_with_5_and_writes_nothing(written, panels, tmp_path, capfd):
     panels.providers.with_columns(fte=pl.lit(0.0)).write_csv(tmp_path / "d.csv")
     assert run([*written, "--output", str(tmp_path / "out")]) == 5
