@@ -48,10 +48,11 @@ def refuse_without_provider(case: Case) -> None:
 def nearest(case: Case, tolerance: float) -> Nearest:
     """Give the smallest tolerance that the work of a unit can meet.
 
-    Where everybody may have everybody, work divides in any proportion and 0 can be met. Otherwise patients with the
-    same choices form a class, and a linear programme over classes and providers answers exactly.
+    Where everybody may have everybody, work divides in any proportion and 0 can be met. Otherwise items (patients, or
+    households kept together) with the same choices form a class, and a linear programme over classes and providers
+    answers exactly.
     """
-    if case.eligible.all():
+    if np.isfinite(case.problem.cost).all():
         return Nearest(0.0, np.zeros(case.target.size), np.zeros(case.target.size))
     from scipy.optimize import linprog
 
@@ -81,8 +82,8 @@ def nearest(case: Case, tolerance: float) -> Nearest:
 
 
 def _classes(case: Case) -> tuple[NDArray[np.bool_], Floats]:
-    kinds, group = np.unique(case.eligible.T, axis=0, return_inverse=True)
-    return kinds, totals(group.ravel(), case.workload, len(kinds))
+    kinds, group = np.unique(np.isfinite(case.problem.cost).T, axis=0, return_inverse=True)
+    return kinds, totals(group.ravel(), case.problem.workload, len(kinds))
 
 
 def refuse(case: Case, found: Nearest, tolerance: float) -> InfeasibleError:
@@ -117,9 +118,10 @@ def _of_languages(case: Case, tolerance: float) -> list[str]:
 
 def _of_lists(case: Case, tolerance: float) -> list[str]:
     """Name the providers who must keep more, or can get less, than their band."""
-    alone = case.eligible.sum(axis=0) == 1
-    least = np.array([case.workload[alone & row].sum() for row in case.eligible])
-    most = np.array([case.workload[row].sum() for row in case.eligible])
+    eligible, work = np.isfinite(case.problem.cost), case.problem.workload
+    alone = eligible.sum(axis=0) == 1
+    least = np.array([work[alone & row].sum() for row in eligible])
+    most = np.array([work[row].sum() for row in eligible])
     said = []
     for provider, a, b, target in zip(case.staff["provider_id"], least, most, case.target, strict=True):
         if a > (1 + tolerance) * target:

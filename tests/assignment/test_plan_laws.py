@@ -90,6 +90,10 @@ def test_everybody_has_one_provider_of_their_unit_and_every_wish_is_kept(size, h
     assert stays.filter(bound).all()
     assert set(rows["reason"]) <= set(words(MoveReason))
     assert sum(plan.summary["reasons"].values()) == rows.height
+    if mode == "best":
+        group = ["unit_id", "household_id"] if households else ["patient_id"]
+        heaviest = panels.patients.group_by(group).agg(pl.col("workload").sum())["workload"].max()
+        assert (plan.providers["outside_band"] * plan.providers["target"]).max() < heaviest
     if households:
         together = rows.filter(~pl.col("is_household_free")).group_by("household_id", "unit_id")
         apart = together.agg(n=pl.col("provider_id").n_unique()).filter(pl.col("n") > 1).height
