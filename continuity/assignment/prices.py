@@ -43,7 +43,8 @@ class Prices:
         The smoothed prices, summed over the bands that a provider stands in: at these, ties are shared as bands need.
     bound, bound_floored : float
         Lower bounds on the cost of every plan in the bands: of the costs as they are, and of costs a unit of work
-        rounded down to 1/10,000, which no rounding error can lift above the first.
+        rounded down to 1/10,000 (finer where a usual workload is above 10), which no rounding error can lift above
+        the first.
     softness : array (n_items,)
         The last smoothing, in cost: choices within a few of it are ties.
     """
@@ -96,7 +97,9 @@ def bound(problem: Problem, prices: Floats, *, floored: bool = False) -> float:
     per_provider = problem.bands.prices_of_providers(prices)
     if floored:
         work = np.where(problem.workload > 0, problem.workload, 1.0)
-        cost = np.floor(cost / work * _PER_WORK) / _PER_WORK * work
+        # Minutes are many to a visit: the larger a usual workload, the finer its unit.
+        fine = _PER_WORK * 10.0 ** max(0.0, np.ceil(np.log10(max(float(work.mean()), 1.0) / 10)))
+        cost = np.floor(cost / work * fine) / fine * work
     least = _reduced(cost, problem.features, per_provider).min(axis=0)
     bands = problem.bands
     edges = np.maximum(prices, 0) * bands.high - np.maximum(-prices, 0) * bands.low

@@ -142,6 +142,16 @@ def test_ids_may_be_whole_numbers_of_any_width():
     assert small.assign().summary["cost"] == panels.assign().summary["cost"]
 
 
+def test_work_may_be_counted_in_minutes():
+    panels = made(900, 5, seed=3)
+    minutes = panels.with_(patients=panels.patients.with_columns(pl.col("workload") * 20))
+    visits, other = panels.assign(), minutes.assign()
+    assert other.summary["cost"] == pytest.approx(visits.summary["cost"], rel=2e-3)
+    assert other.summary["lower_bound"] <= other.summary["tightest_bound"] <= visits.summary["cost"]
+    assert other.gap < 0.005
+    assert other.providers["load_after"].sum() == pytest.approx(20 * visits.providers["load_after"].sum())
+
+
 def test_a_seed_gives_one_plan_and_another_seed_draws_others():
     panels = made(400, 5, seed=4)
     first, same, other = (panels.assign(mode="random", seed=s) for s in (1, 1, 2))
