@@ -109,9 +109,10 @@ def _of_languages(case: Case, tolerance: float) -> list[str]:
     said = []
     for language in case.people["language"].drop_nulls().unique().sort():
         theirs = (case.people["language"] == language).fill_null(value=False).to_numpy()
-        able = case.eligible[:, theirs].any(axis=1)
-        need, room = case.workload[theirs].sum(), (1 + tolerance) * case.target[able].sum()
-        if need > room and not able.all():
+        able = case.staff["languages"].list.contains(language).fill_null(value=True).to_numpy()
+        only = theirs & ~case.eligible[~able].any(axis=0)  # who is listed with no speaker may stay there
+        need, room = case.workload[only].sum(), (1 + tolerance) * case.target[able].sum()
+        if need > room:
             said.append(f"Language {language} lacks {need - room:,.1f}: its speakers have room for {room:,.1f}.")
     return said
 
