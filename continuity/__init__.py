@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from continuity import plot as plot
     from continuity.assignment import Plan, assign, attribute, simulate
     from continuity.evaluation import (
         Effects,
@@ -98,10 +99,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "plot":
+        return import_module("continuity.plot")
     if name in _HOME:
         return getattr(import_module(f"continuity.{_HOME[name]}"), name)
     raise AttributeError(f"module 'continuity' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "plot"])

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from continuity import display
 from continuity.assignment import tell
 from continuity.assignment.attribution_visits import Moment
 from continuity.assignment.budget import find_budget, within
@@ -69,6 +70,13 @@ class Plan:
         """(cost - lower bound) / |lower bound|: by how much the plan can be from the best at most."""
         gap: float | None = self.summary["gap"]
         return gap
+
+    def _repr_html_(self) -> str:
+        """Show the summary and the units; no patient and no provider."""
+        said = ("n_patients", "n_moved", "share_visits_kept", "gap", "worst_outside_band")
+        columns = ("unit_id", "n_providers", "n_patients", "n_moved", "tolerance", "gap")
+        rows = self.units.filter(pl.col("n_patients") >= display.FEWEST).select(columns).rows()
+        return display.panel("Plan", [(name, self.summary[name]) for name in said], columns, rows)
 
 
 def assign(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from continuity import display
 from continuity.schema import TableName
 from continuity.vocabulary import Language, Severity
 
@@ -246,6 +247,23 @@ class QualityResult:
     def fallbacks(self) -> tuple[Finding, ...]:
         """The findings that Great Expectations' own pandas engine had to work out."""
         return tuple(finding for finding in self.findings if finding.engine == "pandas")
+
+    def _repr_html_(self) -> str:
+        """Show the verdict and what failed; never a value of the data."""
+        failed = (*self.critical, *self.warnings)
+        said = [("verdict", "passed" if self.passed else "a critical expectation failed"), *self.n_rows.items()]
+        said += [("expectations", len(self.findings)), ("failed", len(failed)), ("not looked at", len(self.skipped))]
+        rows = [
+            (
+                f.severity,
+                f.texts.get("en", {}).get("title", f.key),
+                f.table,
+                f.n_unexpected,
+                f.texts.get("en", {}).get("action"),
+            )
+            for f in failed
+        ]
+        return display.panel("Quality", said, ("severity", "expects", "table", "rows against", "what to do"), rows)
 
     def _failed(self, severity: Severity) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if not f.success and f.severity == severity)

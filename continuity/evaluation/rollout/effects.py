@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from continuity import display
+
 SCHEMA: Final = {
     "term": pl.String,
     "group": pl.String,
@@ -35,6 +37,14 @@ class Effects:
 
     frame: pl.DataFrame
     summary: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        """Show the summary and the rows that enough patients stand behind."""
+        shown = {name: value for name, value in self.summary.items() if isinstance(value, int | float | str)}
+        columns = ("term", "group", "event_time", "estimate", "ci_low", "ci_high", "n_patients")
+        rows = self.frame.filter(pl.col("n_patients") >= display.FEWEST)
+        given = [name for name in columns if rows[name].count()]
+        return display.panel("Effects", shown.items(), given, rows.select(given).rows())
 
 
 def table(rows: list[dict[str, Any]]) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import polars as pl
 
+from continuity import display
 from continuity.errors import UsageError
 from continuity.metrics.engine import symbols
 from continuity.vocabulary import Grain, Language, Reason
@@ -135,6 +136,18 @@ class Index:
         if self.sums is None:
             return tuple(reason for _, reason in self.undefined)
         return tuple(dict.fromkeys((self.sums.empty, self.sums.without_rows)))
+
+    def _repr_html_(self) -> str:
+        """Show what a reader must know before citing a value."""
+        facts = [
+            ("formula", f"{self.symbol} = {self.formula}"),
+            ("range", f"{self.range[0]} to {self.range[1]}"),
+            ("higher means", "more continuity" if self.higher_is_more else "less continuity"),
+            ("fewest visits", self.min_visits),
+            ("source", self.source),
+            *(("trap", trap) for trap in self.traps),
+        ]
+        return display.panel(f"{self.label['en']} ({self.key})", facts)
 
     @property
     def own_definition(self) -> bool:
