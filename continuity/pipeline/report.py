@@ -15,6 +15,7 @@ from continuity.metrics.engine.windows import Window
 from continuity.pipeline.inputs import Inputs, Progress, as_sources, at_known_level, quietly, refuse_nothing, versions
 from continuity.pipeline.measure import measure_roles, unknown_share
 from continuity.pipeline.publish import publish
+from continuity.pipeline.publish_more import more_tables
 from continuity.privacy import Limits
 from continuity.reports.content import Method, ReportContent
 from continuity.sources import Tables
@@ -79,13 +80,16 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         refuse_nothing(sources, rules, job.spans, inputs.name)
     progress("protect")
     published = publish(sources, measured, rules, job.spans, job.limits)
+    further, adjusted_for = more_tables(
+        sources, measured, published.tables, rules=rules, spans=job.spans, limits=job.limits
+    )
     progress("write")
     start, end = _span(measured["all"].per_patient, job.spans)
     method = Method(
         indices=REPORT_INDICES,
         window_start=start,
         window_end=end,
-        parameters=rules.as_parameters(),
+        parameters=rules.as_parameters() | ({"adjusted_for": ", ".join(adjusted_for)} if adjusted_for else {}),
         unit_rule=published.unit_rule or "most_visits",
         team_rule=published.team_rule or "most_visits",
         time_zone=inputs.options.time_zone,
@@ -94,7 +98,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         versions=versions(),
         created_on=datetime.now(tz=UTC).date(),
     )
-    content = ReportContent(published.tables, verdict, method)
+    content = ReportContent({**published.tables, **further}, verdict, method)
     written = reports.write_report(content, directory, language=job.language)
     return {
         "report": str(directory / "report.html"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from continuity.privacy import ProtectedTable
     from continuity.quality import QualityResult
 
-_OPTIONAL = ("unit", "team")
+_OPTIONAL = ("unit", "team", "trend", "area", "access", "adjusted")
 
 __all__ = ["Evaluation", "Method", "ReportContent", "write_evaluation", "write_quality", "write_report"]
 

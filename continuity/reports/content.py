@@ -55,8 +55,8 @@ class ReportContent:
     Parameters
     ----------
     tables : mapping of str to ProtectedTable
-        ``whole``, ``unit``, ``team``, ``distribution``, ``visit_classes`` and ``flow``; a table that the data cannot
-        give (no team on any visit) is absent.
+        ``whole``, ``unit``, ``team``, ``distribution``, ``visit_classes``, ``flow``, ``trend``, ``area``, ``access``
+        and ``adjusted``; a table that the data cannot give (no team on any visit) is absent.
     quality : QualityResult
         The verdict of the gate.
     method : Method

@@ -1,16 +1,15 @@
 """The figures of the page: a drawing for each role in two widths, and the table with its numbers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from markupsafe import Markup
 
 from continuity.reports.charts import Canvas, axis_top, bars, by_visits, dots, round_up
 from continuity.reports.content import ReportContent
-from continuity.reports.grids import Grid, grid_of, in_class_order, place
+from continuity.reports.figure import Figure, make_figure, roles_with_rows, rows_for
+from continuity.reports.figures_more import more_figures
+from continuity.reports.grids import in_class_order, place
 from continuity.reports.rows import (
     OWN_SHARE,
     SUPPRESSED,
@@ -18,18 +17,13 @@ from continuity.reports.rows import (
     headline_index,
     leading_roles,
     level_of,
-    rows_of,
     shown_row,
 )
-from continuity.reports.svg import to_svg
 from continuity.reports.wording import Words
 
 if TYPE_CHECKING:
     import altair as alt
 
-_WIDE: Final = 540
-_ALONE: Final = 760
-_NARROW: Final = 328
 _MOST_ROWS: Final = 60  # above this a figure is a scroll that nobody reads
 _MOST_NAMES: Final = 12
 _ESTIMATES: Final = (
@@ -42,51 +36,6 @@ _ESTIMATES: Final = (
     "median",
     "share_perfect",
 )
-
-Draw = Callable[[str, Canvas], "alt.LayerChart"]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """The drawing of one role.
-
-    Parameters
-    ----------
-    title : str
-    wide, narrow : Markup
-        The same picture for a desk and for a phone; the style sheet shows one of them.
-    """
-
-    title: str
-    wide: Markup
-    narrow: Markup
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure of the page.
-
-    Parameters
-    ----------
-    key : str
-        Its anchor on the page.
-    title, lead : str
-    findings : tuple of str
-        What the figure shows, in sentences.
-    panels : tuple of Panel
-    grid : Grid
-        The numbers of the panels.
-    note : str
-        Names the suppressed rows, or says why nothing is drawn, or is empty.
-    """
-
-    key: str
-    title: str
-    lead: str
-    findings: tuple[str, ...]
-    panels: tuple[Panel, ...]
-    grid: Grid
-    note: str = ""
 
 
 def figures_of(content: ReportContent, words: Words) -> tuple[Figure, ...]:
@@ -109,17 +58,17 @@ def figures_of(content: ReportContent, words: Words) -> tuple[Figure, ...]:
         _visit_classes(index, roles, content, words),
         _places("teams", "team", index, roles, content=content, words=words),
     )
-    return tuple(figure for figure in found if figure is not None)
+    return (*(figure for figure in found if figure is not None), *more_figures(content, index, roles, words))
 
 
 def _places(
     key: str, table_name: str, index: str, roles: Sequence[str], *, content: ReportContent, words: Words
 ) -> Figure | None:
     table = content.tables.get(table_name)
-    roles = _roles_with_rows(content, table_name, index, roles)
+    roles = roles_with_rows(content, table_name, index, roles)
     if table is None or not roles:
         return None
-    rows = _rows(content, table_name, index, roles)
+    rows = rows_for(content, table_name, index, roles)
     names = list(dict.fromkeys(place(row, words) for row in rows.iter_rows(named=True)))
     if len(names) < 2:
         return None  # one place alone is the whole, which stands above
@@ -136,7 +85,7 @@ def _places(
     drawn, note = tuple(role for role, n in zip(roles, n_drawn, strict=True) if n), _hidden_note(rows, words)
     if max(n_drawn) > _MOST_ROWS:
         drawn, note = (), words("figures.too_many")
-    return _figure(key, draw, drawn, rows, (first, *_ESTIMATES), words=words, note=note)
+    return make_figure(key, draw, drawn, rows, (first, *_ESTIMATES), words=words, note=note)
 
 
 def _hidden_note(rows: pl.DataFrame, words: Words) -> str:
@@ -150,12 +99,12 @@ def _hidden_note(rows: pl.DataFrame, words: Words) -> str:
 
 def _distribution(index: str, roles: Sequence[str], content: ReportContent, words: Words) -> Figure | None:
     table = content.tables.get("distribution")
-    roles = _roles_with_rows(content, "distribution", index, roles)
+    roles = roles_with_rows(content, "distribution", index, roles)
     if table is None or not roles:
         return None
     totals = _patients_behind(content, index, roles)
     per_role = pl.col("role").replace_strict(totals, return_dtype=pl.Int64) if totals else pl.lit(1)
-    rows = _rows(content, "distribution", index, roles)
+    rows = rows_for(content, "distribution", index, roles)
     rows = in_class_order(rows, "value_class").with_columns(share_of_patients=pl.col("n_patients") / per_role)
     rows = rows.sort("role", maintain_order=True)
     top = round_up(rows["share_of_patients"])
@@ -166,7 +115,7 @@ def _distribution(index: str, roles: Sequence[str], content: ReportContent, word
     columns = ("value_class", "n_patients", *(["share_of_patients"] if totals else []))
     speaks = totals and level_of(content) == "provider"  # the sentences are about persons
     findings = () if not speaks else tuple(filter(None, (_extremes(rows, role, words) for role in roles)))
-    return _figure("distribution", draw, roles, rows, columns, words=words, findings=findings)
+    return make_figure("distribution", draw, roles, rows, columns, words=words, findings=findings)
 
 
 def _patients_behind(content: ReportContent, index: str, roles: Sequence[str]) -> dict[str, int]:
@@ -187,7 +136,7 @@ def _extremes(rows: pl.DataFrame, role: str, words: Words) -> str:
 
 def _visit_classes(index: str, roles: Sequence[str], content: ReportContent, words: Words) -> Figure | None:
     table = content.tables.get("visit_classes")
-    roles = _roles_with_rows(content, "visit_classes", index, roles)
+    roles = roles_with_rows(content, "visit_classes", index, roles)
     if table is None or not roles:
         return None
     top = axis_top(table, roles, index)
@@ -197,51 +146,12 @@ def _visit_classes(index: str, roles: Sequence[str], content: ReportContent, wor
         reference = None if row is None else float(row["estimate"])
         return by_visits(table, role=role, index=index, reference=reference, top=top, canvas=canvas)
 
-    rows = in_class_order(_rows(content, "visit_classes", index, roles), "n_visits_class")
+    rows = in_class_order(rows_for(content, "visit_classes", index, roles), "n_visits_class")
     rows = rows.sort("role", maintain_order=True)
-    return _figure("visit_classes", draw, roles, rows, ("n_visits_class", *_ESTIMATES), words=words)
-
-
-def _figure(
-    key: str,
-    draw: Draw,
-    roles: Sequence[str],
-    rows: pl.DataFrame,
-    columns: Sequence[str],
-    *,
-    words: Words,
-    findings: tuple[str, ...] = (),
-    note: str = "",
-) -> Figure:
-    title = words(f"figure.{key}.title")
-    panel = partial(_panel, key, title, draw, words, alone=len(roles) == 1)
-    grid = grid_of(rows, (columns[0], "role", *columns[1:]), words, title)
-    lead = words(f"figure.{key}.lead")
-    return Figure(key, title, lead, findings, tuple(panel(role) for role in roles), grid, note)
-
-
-def _panel(key: str, title: str, draw: Draw, words: Words, role: str, *, alone: bool) -> Panel:
-    role_name = words(f"role.{role}")
-    name = words("figures.name", title=title, role=role_name)
-    widths = {"wide": _ALONE if alone else _WIDE, "narrow": _NARROW}
-    wide, narrow = (
-        to_svg(draw(role, Canvas(width, words)), ids=f"{key}-{role}-{size}", name=name, words=words)
-        for size, width in widths.items()
-    )
-    return Panel(role_name, wide, narrow)
+    return make_figure("visit_classes", draw, roles, rows, ("n_visits_class", *_ESTIMATES), words=words)
 
 
 def _roles_with_lists(content: ReportContent, roles: Sequence[str]) -> tuple[str, ...]:
     """Leave out a profession that nobody is listed with: its share is 0 by the lists, not by what patients did."""
     whole = {role: shown_row(content.tables["whole"], role=role, index=OWN_SHARE) for role in (*roles, "all")}
     return tuple(role for role, row in whole.items() if row is None or row["estimate"] > 0)
-
-
-def _roles_with_rows(content: ReportContent, table: str, index: str, roles: Sequence[str]) -> tuple[str, ...]:
-    """Keep the roles that have rows; "all" only where no profession has any."""
-    found = [role for role in dict.fromkeys(roles) if rows_of(content.tables.get(table), role=role, index=index).height]
-    return tuple(role for role in found if role != "all" or len(found) == 1)
-
-
-def _rows(content: ReportContent, table: str, index: str, roles: Sequence[str]) -> pl.DataFrame:
-    return pl.concat(rows_of(content.tables.get(table), role=role, index=index) for role in roles)

@@ -1,11 +1,13 @@
 """Tables as people read them: localised heads and cells, a word where a number is missing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from datetime import datetime
+from typing import Any, Final, Literal
 
 import polars as pl
 
+from continuity.reports.counties import area_name
 from continuity.reports.labels import index_label
 from continuity.reports.rows import OWN_SHARE, SUPPRESSED, Row
 from continuity.reports.wording import Words
@@ -16,10 +18,24 @@ PAIRS: Final[Mapping[str, tuple[str, str]]] = {
     "interval": ("ci_low", "ci_high"),
     "quartiles": ("p25", "p75"),
     "bounds": ("bound_low", "bound_high"),
+    "adjusted_interval": ("adjusted_low", "adjusted_high"),
+    "rank_interval": ("rank_low", "rank_high"),
 }
 _PLACES: Final = ("unit_id", "team_id")
 _CLASSES: Final = ("value_class", "n_visits_class")
-_NAMES: Final = (*_PLACES, *_CLASSES, "role", "index", "step", "undefined_reason", "place")
+_NAMES: Final = (
+    *_PLACES,
+    *_CLASSES,
+    "role",
+    "index",
+    "step",
+    "undefined_reason",
+    "place",
+    "area_code",
+    "period",
+    "period_start",
+    "period_end",
+)
 _BETWEEN: Final = " · "
 _OPTIONAL: Final = ("bound_low", "bound_high", "bounds")
 
@@ -109,7 +125,7 @@ def cell_of(row: Row, column: str, words: Words) -> Cell:
 
 def kind_of(column: str, row: Row) -> Kind:
     """Tell how the numbers of a column are written; an estimate is a share where its index is one."""
-    if column.startswith(("n_", "visits_from", "step_order")):
+    if column.startswith(("n_", "visits_from", "step_order", "rank")):
         return "count"
     if column.startswith("share_") or row.get("index") == OWN_SHARE:
         return "share"
@@ -180,13 +196,24 @@ def _name(row: Row, column: str, words: Words) -> str:
     code = row[column]
     if column in _PLACES:
         return words(f"unknown.{column}") if code is None else str(code)
-    if column in _CLASSES:
-        return class_name(code, words)
-    if column == "index":
-        return index_label(code, words)
+    if column in _WRITTEN:
+        return _WRITTEN[column](code, words)
     if code is None:
         return ""
     return words.of_code({"undefined_reason": "reason"}.get(column, column), code)
+
+
+def _day(moment: datetime, words: Words) -> str:
+    return words.style.day(moment.date())
+
+
+_WRITTEN: Final[Mapping[str, Callable[[Any, Words], str]]] = {
+    "index": index_label,
+    "area_code": area_name,
+    "period_start": _day,
+    "period_end": _day,
+    **dict.fromkeys(_CLASSES, class_name),
+}
 
 
 def _reason(row: Row, column: str, words: Words) -> str:

@@ -24,6 +24,10 @@ _RESULTS: Final[Mapping[str, str]] = {
     "distribution": "frequencies of patients",
     "visit_classes": "means and percentiles over patients, by number of visits",
     "flow": "frequencies of visits and patients",
+    "trend": "means over patients, by period",
+    "area": "means over patients, by area",
+    "access": "shares and medians over visits, by unit",
+    "adjusted": "means over patients with and without adjustment, by unit",
 }
 
 

@@ -1,7 +1,7 @@
 """Made-up but realistic content of a report, protected the way the pipeline does it."""
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,69 @@ def flow_table() -> ProtectedTable:
     return protect(pl.DataFrame(rows), name="flow", keys=["step_order", "step"])
 
 
+COUNTIES = {"05": 0.06, "08": 0.02, "09": -0.08, "13": 0.04, "21": 0.0, "90": -0.02}
+
+
+def slim(row: dict[str, Any]) -> dict[str, Any]:
+    kept = ("role", "index", "n_patients", "n_visits", "n_providers", "estimate", "std_error", "ci_low", "ci_high")
+    return {name: row[name] for name in kept}
+
+
+def trend_table() -> ProtectedTable:
+    rows = [
+        {"period_start": datetime(year, 1, 1), "period_end": datetime(year + 1, 1, 1), **slim(row)}
+        for year in range(2020, 2026)
+        for row in estimate_rows((2022 - year) / 60, 3 if year == 2021 else 4000)
+        if row["index"] == "coc"
+    ]
+    keys = ["role", "index", "period_start", "period_end"]
+    return protect(pl.DataFrame(rows), name="trend", keys=keys)
+
+
+def area_table() -> ProtectedTable:
+    rows = [
+        {"area_code": code, **slim(row)}
+        for code, difference in COUNTIES.items()
+        for row in estimate_rows(difference, 4 if code == "09" else 900)
+        if row["index"] in ("coc", "own_visit_share")
+    ]
+    return protect(pl.DataFrame(rows), name="area", keys=["role", "area_code", "index"])
+
+
+def access_table() -> ProtectedTable:
+    rows = [
+        {
+            "role": role,
+            "unit_id": unit,
+            "n_patients": n,
+            "n_visits": 2 * n,
+            "n_providers": max(2, min(60, n // 12)),
+            "share_assessed": 0.8,
+            "median_days": 6.0 + place,
+            "share_within_14_days": 0.75 - 0.02 * place,
+        }
+        for role in ROLES
+        for place, (unit, (_, n)) in enumerate(UNITS.items())
+    ]
+    return protect(pl.DataFrame(rows), name="access", keys=["role", "unit_id"], counts=["share_within_14_days"])
+
+
+def adjusted_table(parent: ProtectedTable) -> ProtectedTable:
+    rows = [
+        {
+            "unit_id": unit,
+            **slim(row),
+            "adjusted": row["estimate"] + 0.01,
+            "adjusted_low": row["ci_low"] + 0.01,
+            "adjusted_high": row["ci_high"] + 0.01,
+        }
+        for unit, (difference, n_patients) in UNITS.items()
+        for row in estimate_rows(difference, n_patients)
+        if row["index"] == "coc"
+    ]
+    return protect(pl.DataFrame(rows), name="adjusted", keys=["role", "unit_id", "index"], parent=parent)
+
+
 def texts(title: str) -> dict[Any, dict[str, str]]:
     return {
         language: {
@@ -214,6 +277,10 @@ def report_content() -> ReportContent:
         "distribution": distribution_table(),
         "visit_classes": visit_class_table(),
         "flow": flow_table(),
+        "trend": trend_table(),
+        "area": area_table(),
+        "access": access_table(),
+        "adjusted": adjusted_table(unit),
     }
     method = Method(
         indices=INDICES,
@@ -226,6 +293,7 @@ def report_content() -> ReportContent:
             "level": "provider",
             "role": "doctor, nurse",
             "urgency": "planned",
+            "adjusted_for": "n_visits_class, age_band, sex",
             "a_rule_of_the_site": "<i>kesä</i>",
         },
         unit_rule="most_visits",

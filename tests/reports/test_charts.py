@@ -19,6 +19,7 @@ NUMBERS = {
     "n_visits": 200,
     "n_providers": 9,
     "estimate": 0.3,
+    "std_error": 0.05,
     "ci_low": 0.2,
     "ci_high": 0.4,
     "median": 0.3,
@@ -94,7 +95,9 @@ def test_drawings_fit_their_width(figures: tuple[Figure, ...]) -> None:
 
 
 def test_figures_follow_the_tables(content: ReportContent, figures: tuple[Figure, ...]) -> None:
-    assert [figure.key for figure in figures] == ["units", "own", "distribution", "visit_classes", "teams"]
+    assert [figure.key for figure in figures] == [
+        *("units", "own", "distribution", "visit_classes", "teams", "access", "trend", "map", "funnel")
+    ]
     assert [panel.title for panel in figures[0].panels] == ["Lääkärikäynnit", "Hoitajakäynnit"]
     assert "Saaristo" in figures[0].note
     few = ReportContent({"whole": content.tables["whole"]}, content.quality, content.method)
@@ -115,14 +118,15 @@ def test_one_unit_is_not_drawn_again(content: ReportContent) -> None:
 
 
 def test_very_many_units_are_a_table(content: ReportContent) -> None:
-    (figure,) = figures_of(units(121, content), words_of("en"))
+    figure, funnel = figures_of(units(121, content), words_of("en"))
     assert figure.panels == ()
     assert len(figure.grid.rows) == 121
     assert "too many" in figure.note
+    assert funnel.key == "funnel"
 
 
 def test_a_long_list_of_hidden_units_is_counted(content: ReportContent) -> None:
-    (figure,) = figures_of(units(60, content), words_of("en"))
+    figure, _ = figures_of(units(60, content), words_of("en"))
     assert "and 8 more" in figure.note
 
 

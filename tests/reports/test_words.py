@@ -45,6 +45,8 @@ COMPARED = (
     "funnel_95",
     "funnel_998",
 )
+JUDGED = {"visits_per_patient", "shrunk", "reliability", "rank", "funnel_low", "funnel_high"}
+MIX = {"n_visits_class", "age_band", "sex"}
 STEPS = {
     "read",
     "identified",
@@ -69,7 +71,7 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
     return {
         "role": {*words(Role), "all"},
         "reason": {*words(Reason), "missing"},
-        "column": {*columns, *PAIRS, *EFFECTS, "effect", "place", "share_of_patients"},
+        "column": {*columns, *PAIRS, *EFFECTS, *JUDGED, "effect", "place", "share_of_patients", "period"},
         "term": {"att", "effect", "lead", "placebo", "level_change", "slope_change", *COMPARED},
         "group": {"unit_id", "team_id", "area_code", "sex", "language", "age_band", "is_chronic", "n_visits_class"},
         "parameter": {
@@ -80,8 +82,9 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
             "unit_rule",
             "team_rule",
             "preset",
+            "adjusted_for",
         },
-        "value": {word for kind in RULE_WORDS for word in words(kind)} | {"assigned", "most_visits", "all"},
+        "value": {word for kind in RULE_WORDS for word in words(kind)} | {"assigned", "most_visits", "all", *MIX},
         "step": {*STEPS, "patients_below_min_visits"},
         "source_table": set(TABLES),
         "grain": set(words(Grain)),

@@ -1,0 +1,236 @@
+"""Further figures as pure functions: the course over time, access beside continuity, and the map of tiles."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from continuity.evaluation.national import BREAK_YEAR
+from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Canvas, finish
+from continuity.reports.counties import layout
+from continuity.reports.wording import Words
+
+if TYPE_CHECKING:
+    import altair as alt
+
+REFORM: Final = datetime(BREAK_YEAR, 1, 1)
+_HEIGHT: Final = 280
+_TILES: Final = ("#e4eff2", "#b9d5dd", "#7db0bf", "#2f7f96", "#0b4657")
+_DARK: Final = 3  # from this shade on letters are white
+_MOST_NAMED: Final = 15
+_MOST_TICKS: Final = 6
+_LEAST_SPAN: Final = 0.2
+
+
+def period_name(start: datetime, end: datetime) -> str:
+    """Name a year, or a quarter as its number and year.
+
+    Examples
+    --------
+    >>> period_name(datetime(2025, 4, 1), datetime(2025, 7, 1)), period_name(datetime(2025, 1, 1), datetime(2026, 1, 1))
+    ('2/2025', '2025')
+    """
+    return (
+        str(start.year)
+        if end.year > start.year and end.month == start.month
+        else f"{start.month // 3 + 1}/{start.year}"
+    )
+
+
+def over_time(rows: pl.DataFrame, *, top: float, canvas: Canvas) -> "alt.LayerChart":
+    """Draw an index by period with intervals; a line is broken where the reform lies between two periods.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        Rows of ``trend`` of one role, in time order.
+    top : float
+        End of the axis.
+    canvas : Canvas
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    import altair as alt
+
+    words = canvas.words
+    names = [period_name(*row) for row in rows.select("period_start", "period_end").rows()]
+    data = rows.with_row_index("place").select(
+        pl.col("place").cast(pl.Int64),
+        "estimate",
+        "ci_low",
+        "ci_high",
+        after=pl.col("period_start") >= REFORM,
+        shown=_texts(rows["estimate"], words.style.decimals),
+        hidden=_reasons(rows, words),
+    )
+    step = -(-len(names) // (4 if canvas.is_narrow else _MOST_TICKS * 2))
+    title = words("figures.axis_years" if "/" not in names[0] else "figures.axis_quarters")
+    label = f"{names}[datum.value]"
+    axis = alt.Axis(values=list(range(0, len(names), step)), labelExpr=label, title=title, grid=False, labelAngle=0)
+    scale = alt.Scale(domain=[-0.5, len(names) - 0.5], nice=False)
+    y = partial(
+        alt.Y,
+        type="quantitative",
+        title=words("figures.axis_index"),
+        scale=alt.Scale(domain=[0, top], nice=False),
+        axis=alt.Axis(format=".1f", tickCount=5),
+    )
+    base = alt.Chart(data).encode(x=alt.X("place:Q", axis=axis, scale=scale))
+    layers = [
+        *_reform(rows, words),
+        base.mark_line(color=ACCENT_SOFT, strokeWidth=1.5).encode(y=y("estimate"), detail="after:N"),
+        base.mark_rule(strokeWidth=3, color=ACCENT_SOFT, strokeCap="round").encode(y=y("ci_low"), y2="ci_high:Q"),
+        base.mark_point(size=80, filled=True, color=ACCENT, opacity=1).encode(y=y("estimate")),
+    ]
+    if len(names) <= _MOST_TICKS * 2 and not (canvas.is_narrow and len(names) > _MOST_TICKS):
+        layers.append(base.mark_text(dy=-9, color=INK, fontWeight="bold").encode(y=y("ci_high"), text="shown:N"))
+    gone = base.mark_text(angle=270, align="left", dx=6, color=MUTED, fontStyle="italic")
+    layers.append(gone.encode(y=alt.datum(0), text="hidden:N"))
+    return finish(alt.LayerChart(layer=layers), canvas, height=_HEIGHT)
+
+
+def has_reform(rows: pl.DataFrame) -> bool:
+    """Tell whether the reform lies inside these periods."""
+    before, after = pl.col("period_start") < REFORM, pl.col("period_end") > REFORM
+    return bool(rows.select(before.any() & after.any() & (pl.col("period_start") >= REFORM).any()).item())
+
+
+def _reform(rows: pl.DataFrame, words: Words) -> list["alt.Chart"]:
+    import altair as alt
+
+    if not has_reform(rows):
+        return []
+    line = alt.Chart(pl.DataFrame({"place": [rows.filter(pl.col("period_start") < REFORM).height - 0.5]}))
+    text = line.mark_text(align="left", baseline="top", dx=5, color=MUTED, text=words.style.day(REFORM.date()))
+    return [
+        line.mark_rule(strokeDash=[4, 3], color=MUTED).encode(x="place:Q"),
+        text.encode(x="place:Q", y=alt.value(0)),
+    ]
+
+
+def beside(rows: pl.DataFrame, *, canvas: Canvas) -> "alt.LayerChart":
+    """Draw each unit by its continuity and by the share of its visits that came within 14 days.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        name, estimate, share_within_14_days.
+    canvas : Canvas
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    import altair as alt
+
+    words = canvas.words
+    data = rows.drop_nulls(["estimate", "share_within_14_days"]).select(
+        "estimate", "share_within_14_days", name=pl.col("name").str.slice(0, canvas.n_letters // 2)
+    )
+    middle = (_middle(data["estimate"]), _middle(data["share_within_14_days"]))
+    x: Any = alt.X(
+        "estimate:Q",
+        title=words("figures.axis_index"),
+        scale=alt.Scale(domain=_around(data["estimate"]), nice=False),
+        axis=alt.Axis(format=".2f", tickCount=canvas.n_ticks),
+    )
+    y: Any = alt.Y(
+        "share_within_14_days:Q",
+        title=words("figures.axis_within"),
+        scale=alt.Scale(domain=_around(data["share_within_14_days"]), nice=False),
+        axis=alt.Axis(format=".0%", tickCount=5),
+    )
+    base = alt.Chart(data).encode(x=x, y=y)
+    at = alt.Chart(pl.DataFrame({"estimate": [middle[0]], "share_within_14_days": [middle[1]]}))
+    rule = at.mark_rule(strokeDash=[4, 3], color=MUTED)
+    layers = [rule.encode(x=x), rule.encode(y=y)]
+    layers.append(base.mark_point(size=90, filled=True, color=ACCENT, opacity=1))
+    if data.height <= _MOST_NAMED:
+        layers.append(base.mark_text(dy=-11, color=INK).encode(text="name:N"))
+    return finish(alt.LayerChart(layer=layers), canvas, height=_HEIGHT + 40)
+
+
+def tiles_of(rows: pl.DataFrame, *, canvas: Canvas) -> "alt.LayerChart":
+    """Draw the counties as tiles: the darker, the higher; every tile carries its number or the reason for none.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        code (two digits), estimate, undefined_reason; counties that are absent stay empty.
+    canvas : Canvas
+
+    Returns
+    -------
+    altair.LayerChart
+    """
+    import altair as alt
+
+    words, style = canvas.words, canvas.words.style
+    named = layout().join(rows.select("code", "estimate", "undefined_reason"), on="code", how="left").sort("code")
+    shade = _shades(named["estimate"])
+    name = pl.col("code") if canvas.is_narrow else pl.col(words.language)
+    data = named.select(
+        "column",
+        "row",
+        fill=pl.Series([LINE if place is None else _TILES[place] for place in shade]),
+        ink=pl.Series(["#ffffff" if place is not None and place >= _DARK else INK for place in shade]),
+        name=name.str.replace(r"[- ]", "|"),
+        shown=pl.Series(
+            [
+                style.decimals(value) if value is not None else words.of_code("reason", reason or "missing")
+                for value, reason in named.select("estimate", "undefined_reason").rows()
+            ]
+        ),
+    )
+    band = partial(alt.Axis, labels=False, title=None, grid=False)
+    x = alt.X("column:O", axis=None, scale=alt.Scale(paddingInner=0.04, paddingOuter=0))
+    y = alt.Y("row:O", axis=band(), scale=alt.Scale(paddingInner=0.04, paddingOuter=0))
+    base = alt.Chart(data).encode(x=x, y=y)
+    ink = alt.Color("ink:N", scale=None)
+    text = partial(base.mark_text, baseline="middle")
+    layers = [
+        base.mark_rect(cornerRadius=4).encode(color=alt.Color("fill:N", scale=None)),
+        text(
+            dy=-8 if canvas.is_narrow else -13,
+            lineBreak="|",
+            lineHeight=13,
+            fontSize=11.5 if not canvas.is_narrow else 12,
+        ).encode(text="name:N", color=ink),
+        text(dy=9 if canvas.is_narrow else 18, fontWeight="bold", fontSize=13 if not canvas.is_narrow else 12).encode(
+            text="shown:N", color=ink
+        ),
+    ]
+    return finish(alt.LayerChart(layer=layers), canvas, height=7 * (52 if canvas.is_narrow else 70))
+
+
+def _shades(values: pl.Series) -> list[int | None]:
+    """Give each value its class among equal steps from the lowest to the highest."""
+    known = values.drop_nulls()
+    if known.is_empty():
+        return [None] * values.len()
+    low, high = float(known.min()), float(known.max())  # type: ignore[arg-type] # floats
+    step = (high - low) / len(_TILES) or 1.0
+    return [None if value is None else min(int((value - low) / step), len(_TILES) - 1) for value in values]
+
+
+def _texts(values: pl.Series, write: Any) -> pl.Series:
+    return pl.Series(["" if value is None else write(value) for value in values], dtype=pl.String)
+
+
+def _reasons(rows: pl.DataFrame, words: Words) -> pl.Series:
+    return pl.Series([words.of_code("reason", why) if why else "" for why in rows["undefined_reason"]], dtype=pl.String)
+
+
+def _middle(values: pl.Series) -> float:
+    return float(values.median() or 0)  # type: ignore[arg-type] # the median of numbers
+
+
+def _around(values: pl.Series) -> Sequence[float]:
+    """Give a domain around the values, never so narrow that differences of a few hundredths look large."""
+    low, high = float(values.min() or 0), float(values.max() or 0)  # type: ignore[arg-type] # floats
+    room = max(0.12 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
+    return [max(0.0, low - room), min(1.0, high + room)]
