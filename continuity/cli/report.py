@@ -20,8 +20,8 @@ from continuity.cli import options, talk
 def command(output: Path, language: Any, suites: Path | None, *, quiet: bool, as_json: bool, **given: Any) -> None:
     """Check a file of visits, compute continuity, and write a report to read.
 
-    Writes report.html, report.xlsx, tables/*.parquet, quality.html and manifest.json. When a critical expectation on
-    the data fails, only quality.html is written and the exit code is 4.
+    Writes report.html, report.xlsx, tables/*.parquet, figures/*, quality.html and manifest.json. When a critical
+    expectation on the data fails, only quality.html is written and the exit code is 4.
     """
     from continuity.pipeline.report import ReportJob, report
 

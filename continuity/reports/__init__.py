@@ -11,8 +11,10 @@ from continuity import __version__
 from continuity.files import replace_with
 from continuity.reports.content import Method, ReportContent
 from continuity.reports.evaluation import Evaluation, evaluation_page
+from continuity.reports.figures import figures_of
 from continuity.reports.manifest import manifest
 from continuity.reports.page import report_page
+from continuity.reports.pictures import FOLDER, SOURCES, figure_files, key_of
 from continuity.reports.quality_page import quality_page
 from continuity.reports.rows import refuse_unprotected
 from continuity.reports.wording import words_of
@@ -41,7 +43,8 @@ def write_report(content: ReportContent, directory: Path, *, language: Language)
     Returns
     -------
     tuple of Path
-        ``report.html``, ``report.xlsx``, ``quality.html``, ``tables/*.parquet`` and, last, ``manifest.json``.
+        ``report.html``, ``report.xlsx``, ``quality.html``, ``tables/*.parquet``, ``figures/*`` and, last,
+        ``manifest.json``.
 
     Raises
     ------
@@ -55,15 +58,16 @@ def write_report(content: ReportContent, directory: Path, *, language: Language)
     refuse_unprotected(content.tables)
     words = words_of(language)
     method = content.method
+    figures = figures_of(content, words)
     files = {
-        "report.html": report_page(content, words).encode(),
+        "report.html": report_page(content, words, figures).encode(),
         "report.xlsx": workbook(content, words),
         "quality.html": quality_page(content.quality, method.input_name, words, __version__).encode(),
         **{f"tables/{name}.parquet": _parquet(table) for name, table in content.tables.items()},
+        **figure_files(figures),
     }
     written = _write({**files, "manifest.json": manifest(content, files, words)}, directory)
-    for name in set(_OPTIONAL) - set(content.tables):  # of an earlier report: the manifest of this one knows it not
-        (directory / "tables" / f"{name}.parquet").unlink(missing_ok=True)
+    _remove_earlier(directory, files)
     return written
 
 
@@ -114,6 +118,15 @@ def write_evaluation(content: Evaluation, directory: Path, *, language: Language
     summary = json.dumps(dict(content.summary), ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     files = {"effects.parquet": _parquet(content.effects), "summary.json": summary.encode() + b"\n"}
     return _write({**files, "evaluation.html": page}, directory)[-1]
+
+
+def _remove_earlier(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Remove what only an earlier report had: the manifest of this one knows it not."""
+    ours = [directory / "tables" / f"{name}.parquet" for name in _OPTIONAL]
+    ours += [path for path in (directory / FOLDER).glob("*.*") if key_of(path.name) in SOURCES]
+    for path in ours:
+        if path.relative_to(directory).as_posix() not in files:
+            path.unlink(missing_ok=True)
 
 
 def _write(files: Mapping[str, bytes], directory: Path) -> tuple[Path, ...]:

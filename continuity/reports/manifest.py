@@ -9,6 +9,7 @@ from typing import Final
 
 from continuity.privacy import ProtectedTable
 from continuity.reports.content import ReportContent
+from continuity.reports.pictures import FOLDER, SOURCES, key_of
 from continuity.reports.wording import Words
 
 _TYPES: Final[Mapping[str, str]] = {
@@ -16,6 +17,10 @@ _TYPES: Final[Mapping[str, str]] = {
     ".xlsx": "workbook",
     ".parquet": "table",
     ".json": "verdict",
+    ".svg": "picture",
+    ".png": "picture",
+    ".csv": "data of a figure",
+    ".pdf": "document",
 }
 _RESULTS: Final[Mapping[str, str]] = {
     "whole": "means and percentiles over patients",
@@ -74,6 +79,9 @@ def _output(path: str, data: bytes, content: ReportContent, words: Words) -> dic
     }
     if file.suffix == ".parquet":
         output |= _described(file.stem, content.tables[file.stem], words)
+    elif path.startswith(f"{FOLDER}/"):
+        key = key_of(path)
+        output |= {"figure": words(f"figure.{key}.title"), "tables": list(SOURCES[key])}
     elif file.stem == "report":
         output["tables"] = list(content.tables)
     return output

@@ -55,7 +55,7 @@ def test_a_report_on_data_with_a_warning_is_whole(
     assert (outcome.code, outcome.err) == (0, "")
     found = files_in(tmp_path / "out")
     assert found > REPORT
-    assert {Path(name).suffix for name in found - REPORT} == {".parquet"}
+    assert {Path(name).suffix for name in found - REPORT} == {".parquet", ".csv", ".svg", ".png"}
     assert ("Warnings about the data: 0" in outcome.out) == (dirt == "hostile_ids")
     if dirt in WARNINGS:
         assert WARNINGS[dirt] in (tmp_path / "out" / "quality.html").read_text().replace("&#39;", "'")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -18,6 +19,7 @@ from continuity.privacy import ProtectedTable
 from continuity.quality import QualityResult
 from continuity.reports import write_quality, write_report
 from continuity.reports.content import ReportContent
+from continuity.reports.pictures import SOURCES
 from continuity.reports.wording import words_of
 from continuity.reports.workbook import workbook
 from continuity.vocabulary import Language
@@ -43,7 +45,12 @@ def names(folder: Path) -> set[str]:
 
 
 def test_everything_is_written(content: ReportContent, folder: Path) -> None:
-    assert names(folder) == FILES | {f"tables/{name}.parquet" for name in content.tables}
+    written = names(folder)
+    figures = {name for name in written if name.startswith("figures/")}
+    assert written - figures == FILES | {f"tables/{name}.parquet" for name in content.tables}
+    assert {name for name in figures if name.endswith(".csv")} == {f"figures/{key}.csv" for key in SOURCES}
+    drawn = {name for name in figures if not name.endswith(".csv")}
+    assert {f"figures/units-{role}.{kind}" for role in ("doctor", "nurse") for kind in ("svg", "png")} < drawn
     unit = pl.read_parquet(folder / "tables" / "unit.parquet")
     assert unit.equals(content.tables["unit"].frame)
 
@@ -59,6 +66,30 @@ def test_manifest_describes_every_file(content: ReportContent, folder: Path, man
     assert unit["limits"]["min_patients"] == 5
     assert {variable["name"] for variable in unit["variables"]} == set(table.frame.columns)
     assert manifest["input"]["sha256"] == content.method.input_fingerprint
+
+
+def test_figures_can_be_used_alone(content: ReportContent, folder: Path) -> None:
+    for path in (folder / "figures").glob("*.svg"):
+        assert ElementTree.fromstring(path.read_text("utf-8")).tag == "{http://www.w3.org/2000/svg}svg"
+    for path in (folder / "figures").glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+    shown = pl.read_csv(folder / "figures" / "units.csv")
+    table = content.tables["unit"].frame.filter(pl.col("role").is_in(["doctor", "nurse"]), index="coc")
+    assert sorted(shown["estimate"].drop_nulls()) == pytest.approx(sorted(table["estimate"].drop_nulls()))
+    assert not shown["unit_id"].str.contains("^[=+@-]").any()
+    assert shown["unit_id"].str.starts_with("'=HYPERLINK").any()
+
+
+def test_what_an_earlier_report_drew_is_removed(
+    content: ReportContent, changed: Callable[..., ReportContent], tmp_path: Path
+) -> None:
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "map-doctor.png").write_bytes(b"old")
+    (tmp_path / "figures" / "mine.txt").write_text("of the user")
+    few = changed(**dict.fromkeys(set(content.tables) - {"whole", "flow", "distribution"}))
+    write_report(few, tmp_path, language="en")
+    assert {name for name in names(tmp_path) if name.startswith("figures/map")} == set()
+    assert "figures/mine.txt" in names(tmp_path)
 
 
 def test_unprotected_frames_are_refused(
