@@ -40,12 +40,13 @@ bench: $(STAMP)  ## speed and memory beside the peers, as ratios
 	$(BIN)/python benchmarks/sources.py
 	$(BIN)/python benchmarks/assignment.py
 
-docs: $(STAMP)  ## the generated pages of docs/
+docs: $(STAMP)  ## the generated pages of docs/, and site/: all pages and notebooks, to be read offline
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/build_site.py
 
 constraints:  ## choose newer versions (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-header --quiet --upgrade --output-file constraints.txt
 
 clean:  ## what the commands above made
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
