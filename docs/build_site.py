@@ -51,13 +51,15 @@ def address(source: str) -> str:
 
 
 def contents() -> dict[str, list[str]]:
-    """Give the sources of all pages by section, in the order of the navigation."""
+    """Give the sources of all pages by section, in the order of the navigation; each once, where it is named first."""
     named = tomllib.loads((ROOT / "docs" / "site" / "contents.toml").read_text(encoding="utf-8"))
-    found = {
-        section: [str(path.relative_to(ROOT)) for glob in globs for path in sorted(ROOT.glob(glob))]
-        for section, globs in named.items()
-    }
-    return {section: list(dict.fromkeys(paths)) for section, paths in found.items()}
+    found: dict[str, list[str]] = {}
+    taken: set[str] = set()
+    for section, globs in named.items():
+        paths = [path for glob in globs for path in sorted(ROOT.glob(glob)) if ".head." not in path.name]
+        found[section] = [name for name in dict.fromkeys(str(p.relative_to(ROOT)) for p in paths) if name not in taken]
+        taken |= set(found[section])
+    return found
 
 
 class Writer:
