@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from continuity import plot as plot
     from continuity.assignment import Plan, assign, attribute, simulate
     from continuity.evaluation import (
+        Associations,
         Effects,
         beside_national,
         coc_variance,
         compare,
+        concurrent_warning,
         coverage,
         event_study,
         interrupted_time_series,
+        outcome_study,
         own_third_next,
         read_sotkanet,
         summarise,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from continuity.sources import read_patients, read_providers, read_visits
 
 _HOME = {
+    "Associations": "evaluation",
     "Effects": "evaluation",
     "Index": "metrics",
     "Limits": "privacy",
@@ -45,11 +49,13 @@ _HOME = {
     "coc_variance": "evaluation",
     "compare": "evaluation",
     "compute": "metrics",
+    "concurrent_warning": "evaluation",
     "coverage": "evaluation",
     "event_study": "evaluation",
     "flag_visits": "metrics",
     "index": "metrics",
     "interrupted_time_series": "evaluation",
+    "outcome_study": "evaluation",
     "own_third_next": "evaluation",
     "protect": "privacy",
     "pseudonymise": "privacy",
@@ -64,6 +70,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Associations",
     "Effects",
     "Index",
     "Limits",
@@ -79,11 +86,13 @@ __all__ = [
     "coc_variance",
     "compare",
     "compute",
+    "concurrent_warning",
     "coverage",
     "event_study",
     "flag_visits",
     "index",
     "interrupted_time_series",
+    "outcome_study",
     "own_third_next",
     "protect",
     "pseudonymise",

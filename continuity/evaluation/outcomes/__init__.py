@@ -1,0 +1,1 @@
+"""Outcomes after continuity: exposure first, follow-up after it."""
