@@ -92,7 +92,8 @@ def draw_outcomes(
     -----
     Before the first landmark nothing goes with continuity, but two traps are laid. After every event come two visits to
     other doctors, so events lower continuity. In the two months before a death come three such visits, and who dies
-    early has no time for the minimum of visits. Need (chronic illness, age) raises rates and lowers continuity.
+    early has no time for the minimum of visits. Need (chronic illness, age, a unit's own level) raises rates and lowers
+    continuity.
 
     Examples
     --------

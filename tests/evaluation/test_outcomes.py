@@ -246,15 +246,27 @@ def test_those_with_an_event_before_can_be_left_out() -> None:
     assert (found.summary["n_events"], found.summary["n_patients"]) == (2, 3)
 
 
-def test_few_units_enter_as_terms_and_many_as_clusters() -> None:
-    few = draw_outcomes(600, seed=2, n_units=5)
-    many = draw_outcomes(600, seed=2, n_units=30)
-    said = [
-        study(drawn.per_patient, drawn.events, drawn.patients, deaths=drawn.deaths).summary for drawn in (few, many)
-    ]
-    assert said[0]["std_errors"] == "clustered by patient; the 5 units enter as terms"
-    assert said[1]["std_errors"] == "clustered by unit (30 units)"
-    assert said[0]["n_parameters"] == said[1]["n_parameters"] + 4
+def test_many_units_are_clusters_and_few_are_not() -> None:
+    few, many = draw_outcomes(600, seed=2, n_units=5), draw_outcomes(900, seed=2, n_units=30)
+
+    def said(drawn: Any, **options: Any) -> dict[str, Any]:
+        return study(drawn.per_patient, drawn.events, drawn.patients, deaths=drawn.deaths, **options).summary
+
+    assert said(few)["std_errors"] == said(few, within_units=False)["std_errors"] == "clustered by patient"
+    assert said(few)["ratios"] == said(few, within_units=False)["ratios"]
+    assert said(many)["std_errors"] == "clustered by unit (30 units)"
+    assert "unit_id" in said(many)["adjusted_for"]
+    assert "unit_id" not in said(many, within_units=False)["adjusted_for"]
+
+
+def test_within_units_two_units_give_the_ratio_of_mantel_and_haenszel() -> None:
+    """One patient of each class in every unit, at equal times: the ratio within units is that of the sums."""
+    frame = indices({0: 0.2, 1: 0.8, 2: 0.2, 3: 0.8, 4: 0.1, 5: 0.9})
+    counts = {0: 4, 1: 2, 2: 9, 3: 3}
+    events = happened([(k, LANDMARK + timedelta(days=1 + d)) for k, n in counts.items() for d in range(n)])
+    found = study(frame, events, people(6, unit_id=["U", "U", "V", "V", "W", "W"]))
+    assert found.summary["ratios"][1]["ratio"] == pytest.approx((2 + 3) / (4 + 9), rel=1e-8)
+    assert steps(found)["in a unit without any outcome"] == 2
 
 
 def test_a_curve_is_the_same_whatever_it_is_compared_with() -> None:

@@ -50,6 +50,7 @@ def outcome_study(
     reference: float | None = None,
     at: Sequence[float] | None = None,
     time_varying: bool = False,
+    within_units: bool = True,
     event_free: bool = False,
     observed_throughout: bool = True,
     force_overlap: bool = False,
@@ -90,6 +91,9 @@ def outcome_study(
         Where the curve is shown; by default 11 points from the first knot to the last.
     time_varying : bool
         Whether each window's end starts a follow-up that lasts until the next window ends.
+    within_units : bool
+        Whether patients are compared within their unit: the units enter as terms. With fewer than 20 units they
+        always do.
     event_free : bool
         Whether patients with an event of the table before their follow-up are left out.
     observed_throughout : bool
@@ -97,7 +101,7 @@ def outcome_study(
     force_overlap : bool
         Whether follow-up may begin within the exposure window; the result is marked.
     min_events_per_parameter : float
-        Fewer events (for costs: rows with a cost) for each coefficient are refused.
+        Fewer events (for costs: rows with a cost) for each coefficient are refused; the levels of units do not count.
 
     Returns
     -------
@@ -115,9 +119,10 @@ def outcome_study(
     Notes
     -----
     log E(y_i) = log t_i + f(continuity_i) + g(log n_visits_i) + x_i'b, with t_i from the landmark to the outcome's
-    end, death, leaving or `until`, whichever comes first; f a step or a restricted cubic spline. Errors are robust and
-    clustered by unit (Student's t, units less one); with fewer than 20 units they are clustered by patient, and the
-    units enter as terms. Asking for n visits makes the exposure window immortal time, which the landmark leaves out.
+    end, death, leaving or `until`, whichever comes first; f a step or a restricted cubic spline. Units have a level of
+    their own, so those without any outcome are left out. Errors are robust and clustered by unit (Student's t, units
+    less one), with fewer than 20 units by patient. Asking for n visits makes the exposure window immortal time, which
+    the landmark leaves out.
 
     References
     ----------
@@ -147,8 +152,12 @@ def outcome_study(
     if model == "cox":
         rows = h.to_first(steps.keep(rows, "followed until an earlier first event", ~pl.col("had_since")))
     _refuse_nothing(rows, where, model)
+    levels = _few_units(rows) or (within_units and rows["unit_id"].null_count() < rows.height)
+    if levels:
+        outcome = pl.col("amount" if model == "gamma" else "n_events")
+        rows = steps.keep(rows, "in a unit without any outcome", (outcome > 0).any().over("unit_id"))
     shape = Shape(classes, knots, reference, at)
-    frame, said = _fitted(rows, covariates, model, shape, min_events_per_parameter)
+    frame, said = _fitted(rows, covariates, model, shape, min_events_per_parameter, levels=levels)
     return Associations(
         frame, {"index": index, "design": _design(rows, times), **said, "steps": steps.rows, "events": where}
     )
@@ -193,19 +202,21 @@ def _refuse_nothing(rows: pl.DataFrame, where: dict[str, int], model: OutcomeMod
 
 
 def _fitted(
-    rows: pl.DataFrame, covariates: Sequence[str], model: OutcomeModel, shape: Shape, least: float
+    rows: pl.DataFrame, covariates: Sequence[str], model: OutcomeModel, shape: Shape, least: float, *, levels: bool
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     term = exposure(rows["value"].to_numpy(), shape.classes, shape.knots, shape.reference, shape.at)
-    clusters, by_unit, units = _clusters(rows)
+    clusters, by_unit = _clusters(rows)
+    units = dummies(rows["unit_id"], most=None) if levels else np.empty((rows.height, 0))
     landmarks = np.empty((rows.height, 0)) if model == "cox" else dummies(rows["window_end"])
-    x = np.hstack([term.columns, adjustment(rows, covariates), units, landmarks])
+    x = np.hstack([term.columns, adjustment(rows, covariates), landmarks])
+    n_parameters = x.shape[1]
     y = rows["amount" if model == "gamma" else "n_events"].cast(pl.Float64).to_numpy()
     n_events = int((y > 0).sum() if model == "gamma" else y.sum())
-    _refuse_few(n_events, x.shape[1], least)
+    _refuse_few(n_events, n_parameters, least)
     _refuse_without_event(term, y)
     clock = rows.with_columns(_zero=pl.col("start").min())
     entry, exit = (clock.select(h.years("_zero", side)).to_series().to_numpy() for side in ("start", "exit"))
-    found = fit(model, Followed(y, x, entry, exit, clusters, by_unit))
+    found = fit(model, Followed(y, np.hstack([x, units]), entry, exit, clusters, by_unit))
     frame = _rows(found, term, rows, model)
     n_units = rows["unit_id"].drop_nulls().n_unique()
     errors = f"clustered by unit ({n_units} units)" if by_unit else "clustered by patient"
@@ -214,29 +225,30 @@ def _fitted(
         "p_value": found.p_value(slice(0, term.columns.shape[1])),
         "model": model,
         "method": METHODS[model],
-        "std_errors": errors + (f"; the {n_units} units enter as terms" if units.shape[1] else ""),
+        "std_errors": errors,
         "continuity": term.said,
-        "adjusted_for": ["n_visits (spline of its logarithm)", *covariates],
+        "adjusted_for": ["n_visits (spline of its logarithm)", *covariates, *(["unit_id"] if units.shape[1] else [])],
         "n_patients": rows["patient_id"].n_unique(),
         "n_units": n_units or None,
         "n_events": n_events,
         "person_years": float((exit - entry).sum()),
-        "n_parameters": x.shape[1],
-        "events_per_parameter": n_events / x.shape[1],
+        "n_parameters": n_parameters,
+        "events_per_parameter": n_events / n_parameters,
         "reads": READS,
         **found.further,
     }
 
 
-def _clusters(rows: pl.DataFrame) -> tuple[Whole, bool, Floats]:
-    """Give the clusters of the errors, whether they are units, and the columns of the units where they are not."""
-    n_units = rows["unit_id"].drop_nulls().n_unique()
-    unknown = rows["unit_id"].null_count()
-    by_unit = n_units >= FEWEST_CLUSTERS and not unknown
-    name = "unit_id" if by_unit else "patient_id"
-    places = (rows[name].rank("dense").cast(pl.Int64) - 1).to_numpy()
-    few = 1 < n_units < FEWEST_CLUSTERS
-    return places, by_unit, dummies(rows["unit_id"]) if few else np.empty((rows.height, 0))
+def _few_units(rows: pl.DataFrame) -> bool:
+    return 1 < rows["unit_id"].drop_nulls().n_unique() < FEWEST_CLUSTERS
+
+
+def _clusters(rows: pl.DataFrame) -> tuple[Whole, bool]:
+    """Give the clusters of the errors, and whether they are units."""
+    unit = rows["unit_id"]
+    by_unit = unit.n_unique() >= FEWEST_CLUSTERS and not unit.null_count()
+    column = unit if by_unit else rows["patient_id"]
+    return (column.rank("dense").cast(pl.Int64) - 1).to_numpy(), by_unit
 
 
 def _refuse_few(n_events: int, n_parameters: int, least: float) -> None:

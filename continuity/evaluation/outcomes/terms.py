@@ -198,14 +198,14 @@ def _smooth(values: Floats) -> Floats:
     return spline(values, knots_of(values, 3)[0] if distinct >= 5 else [])
 
 
-def dummies(column: pl.Series) -> Floats:
-    """Give one column per category but the most common."""
+def dummies(column: pl.Series, most: int | None = _MOST_CATEGORIES) -> Floats:
+    """Give one column per category but the most common; more than `most` are refused."""
     text = column.cast(pl.String).fill_null("\0missing")
     counts = text.value_counts(name="n").sort("n", text.name, descending=[True, False])
-    if counts.height > _MOST_CATEGORIES:
+    if most is not None and counts.height > most:
         raise UsageError(
             f"Column '{column.name}' has {counts.height:,} categories for {len(column):,} rows.",
-            allowed=f"Allowed: {_MOST_CATEGORIES} categories, such as age bands or sex; an id is no covariate.",
+            allowed=f"Allowed: {most} categories, such as age bands or sex; an id is no covariate.",
         )
     parts = [(text == category).cast(pl.Float64).to_numpy() for category in counts[text.name].to_list()[1:]]
     return np.stack(parts, axis=1) if parts else np.empty((len(column), 0))
