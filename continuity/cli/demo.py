@@ -18,8 +18,9 @@ from continuity.cli import options, talk
     "--patients", "n_patients", type=click.IntRange(min=100), default=20_000, show_default=True, help="How many."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same data.")
+@options.pdf
 @options.talking
-def command(output: Path, language: Any, n_patients: int, seed: int, *, quiet: bool, as_json: bool) -> None:
+def command(output: Path, language: Any, n_patients: int, seed: int, *, pdf: bool, quiet: bool, as_json: bool) -> None:
     """Run the whole job on synthetic patients: no real person is in it."""
     from continuity.metrics import Rules
     from continuity.metrics.engine.windows import windows
@@ -30,7 +31,7 @@ def command(output: Path, language: Any, n_patients: int, seed: int, *, quiet: b
 
     setting = Setting(n_patients=n_patients, seed=seed)
     job = ReportJob(
-        Rules.of(same_day="patient_provider_day"), windows((setting.start, setting.end)), language, Limits()
+        Rules.of(same_day="patient_provider_day"), windows((setting.start, setting.end)), language, Limits(), pdf=pdf
     )
     with talk.progress(quiet=quiet) as progress, TemporaryDirectory() as folder:
         progress("generate")

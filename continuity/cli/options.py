@@ -29,6 +29,7 @@ def _words(name: str, kind: object, text: str, **more: Any) -> Callable[[Any], A
 
 visits = click.argument("visits", metavar="VISITS")
 language = _words("--language", v.Language, "Language of the pages.", default="en", show_default=True)
+pdf = click.option("--pdf", is_flag=True, help="Write report.pdf too; needs the extra pdf.")
 suites = click.option(
     "--suites", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of your own expectations."
 )

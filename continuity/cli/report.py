@@ -16,8 +16,11 @@ from continuity.cli import options, talk
 @options.ruling
 @options.protecting
 @options.suites
+@options.pdf
 @options.talking
-def command(output: Path, language: Any, suites: Path | None, *, quiet: bool, as_json: bool, **given: Any) -> None:
+def command(
+    output: Path, language: Any, suites: Path | None, *, pdf: bool, quiet: bool, as_json: bool, **given: Any
+) -> None:
     """Check a file of visits, compute continuity, and write a report to read.
 
     Writes report.html, report.xlsx, tables/*.parquet, figures/*, quality.html and manifest.json. When a critical
@@ -27,7 +30,7 @@ def command(output: Path, language: Any, suites: Path | None, *, quiet: bool, as
 
     inputs = options.inputs_of(given)
     rules, spans = options.rules_of(given, same_day="patient_provider_day")
-    job = ReportJob(rules, spans, language, options.limits_of(given), suites)
+    job = ReportJob(rules, spans, language, options.limits_of(given), suites, pdf)
     with talk.progress(quiet=quiet) as progress:
         said = report(inputs, output, job, progress)
     lines = [

@@ -39,6 +39,8 @@ class ReportJob:
     limits : Limits
     suites : pathlib.Path or None
         A folder of expectations in the place of our own.
+    pdf : bool
+        Whether report.pdf is written too.
     """
 
     rules: Rules
@@ -46,6 +48,7 @@ class ReportJob:
     language: Language
     limits: Limits
     suites: Path | None = None
+    pdf: bool = False
 
 
 def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress = quietly) -> dict[str, Any]:
@@ -62,7 +65,11 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         The input cannot be read.
     QualityError
         A critical expectation failed; only quality.html was written.
+    UsageError
+        A PDF is wanted and the extra ``pdf`` is not installed.
     """
+    if job.pdf:
+        reports.require_typst()  # before hours of work, not after them
     inputs.refuse_output([directory / "report.html", directory / "quality.html"])
     progress("read")
     tables = inputs.read()
@@ -99,7 +106,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         created_on=datetime.now(tz=UTC).date(),
     )
     content = ReportContent({**published.tables, **further}, verdict, method)
-    written = reports.write_report(content, directory, language=job.language)
+    written = reports.write_report(content, directory, language=job.language, pdf=job.pdf)
     return {
         "report": str(directory / "report.html"),
         "files": [str(path) for path in written],

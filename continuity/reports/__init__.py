@@ -14,6 +14,7 @@ from continuity.reports.evaluation import Evaluation, evaluation_page
 from continuity.reports.figures import figures_of
 from continuity.reports.manifest import manifest
 from continuity.reports.page import report_page
+from continuity.reports.paper import report_paper, require_typst
 from continuity.reports.pictures import FOLDER, SOURCES, figure_files, key_of
 from continuity.reports.quality_page import quality_page
 from continuity.reports.rows import refuse_unprotected
@@ -27,10 +28,18 @@ if TYPE_CHECKING:
 
 _OPTIONAL = ("unit", "team", "trend", "area", "access", "adjusted")
 
-__all__ = ["Evaluation", "Method", "ReportContent", "write_evaluation", "write_quality", "write_report"]
+__all__ = [
+    "Evaluation",
+    "Method",
+    "ReportContent",
+    "require_typst",
+    "write_evaluation",
+    "write_quality",
+    "write_report",
+]
 
 
-def write_report(content: ReportContent, directory: Path, *, language: Language) -> tuple[Path, ...]:
+def write_report(content: ReportContent, directory: Path, *, language: Language, pdf: bool = False) -> tuple[Path, ...]:
     """Write the whole report into a folder.
 
     Parameters
@@ -39,6 +48,8 @@ def write_report(content: ReportContent, directory: Path, *, language: Language)
     directory : Path
         Made where it does not exist.
     language : {"fi", "sv", "en"}
+    pdf : bool
+        Whether ``report.pdf`` is written too.
 
     Returns
     -------
@@ -50,6 +61,8 @@ def write_report(content: ReportContent, directory: Path, *, language: Language)
     ------
     ProtectionError
         A table has not passed disclosure control.
+    UsageError
+        A PDF is wanted and the extra ``pdf`` is not installed.
 
     Notes
     -----
@@ -65,6 +78,7 @@ def write_report(content: ReportContent, directory: Path, *, language: Language)
         "quality.html": quality_page(content.quality, method.input_name, words, __version__).encode(),
         **{f"tables/{name}.parquet": _parquet(table) for name, table in content.tables.items()},
         **figure_files(figures),
+        **({"report.pdf": report_paper(content, words, figures)} if pdf else {}),
     }
     written = _write({**files, "manifest.json": manifest(content, files, words)}, directory)
     _remove_earlier(directory, files)
@@ -123,6 +137,7 @@ def write_evaluation(content: Evaluation, directory: Path, *, language: Language
 def _remove_earlier(directory: Path, files: Mapping[str, bytes]) -> None:
     """Remove what only an earlier report had: the manifest of this one knows it not."""
     ours = [directory / "tables" / f"{name}.parquet" for name in _OPTIONAL]
+    ours.append(directory / "report.pdf")
     ours += [path for path in (directory / FOLDER).glob("*.*") if key_of(path.name) in SOURCES]
     for path in ours:
         if path.relative_to(directory).as_posix() not in files:

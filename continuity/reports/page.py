@@ -22,8 +22,8 @@ _CHAPTERS: Final = (
     ("evaluator", ("compare", "indices")),
     ("methods", ("method", "quality")),
 )
-_FOR_MANAGERS: Final = ("units", "own", "teams", "access")
-_FOR_EVALUATORS: Final = ("trend", "map", "funnel", "visit_classes", "distribution")
+FOR_MANAGERS: Final = ("units", "own", "teams", "access")
+FOR_EVALUATORS: Final = ("trend", "map", "funnel", "visit_classes", "distribution")
 _INDEX_COLUMNS = (
     "index",
     "estimate",
@@ -55,7 +55,7 @@ def report_page(content: ReportContent, words: Words, figures: Sequence[Figure] 
     method = content.method
     drawn = figures_of(content, words) if figures is None else figures
     standing = standing_grid(content, leading_roles(content), words)
-    left_out = set() if standing or figures_for(drawn, _FOR_EVALUATORS) else {"compare"}
+    left_out = set() if standing or figures_for(drawn, FOR_EVALUATORS) else {"compare"}
     return render(
         "report.html",
         words,
@@ -68,8 +68,8 @@ def report_page(content: ReportContent, words: Words, figures: Sequence[Figure] 
         preset=preset_note(method, words),
         tiles=tiles(content, words),
         chapters=[(name, [part for part in parts if part not in left_out]) for name, parts in _CHAPTERS],
-        for_managers=figures_for(drawn, _FOR_MANAGERS),
-        for_evaluators=figures_for(drawn, _FOR_EVALUATORS),
+        for_managers=figures_for(drawn, FOR_MANAGERS),
+        for_evaluators=figures_for(drawn, FOR_EVALUATORS),
         standing=standing,
         standing_lead=standing_lead(content, words),
         indices=index_grids(content, words),
