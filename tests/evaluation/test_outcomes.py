@@ -287,3 +287,12 @@ def test_a_curve_is_the_same_whatever_it_is_compared_with() -> None:
     assert gaps[0] == pytest.approx(gaps[1], abs=1e-10)
     assert found[0.2].frame["std_error"][0] is None
     assert found[0.2].summary["continuity"]["knots_from"] == "quantiles"
+
+
+def test_a_notebook_shows_no_row_of_a_few_patients() -> None:
+    frame = indices({k: 0.2 if k < 3 else 0.8 for k in range(12)})
+    events = happened([(k, datetime(2024, 5, 1)) for k in (0, 1, 5, 6, 7)])
+    shown = study(frame, events, people(12))._repr_html_()
+    assert "&gt;= 0.5" in shown
+    assert "&lt; 0.5</td>" not in shown
+    assert "An association, not an effect" in shown

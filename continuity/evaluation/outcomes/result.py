@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
+from continuity import display
 from continuity.evaluation.rollout.effects import table
 
 OutcomeModel = Literal["poisson", "negative_binomial", "cox", "gamma"]
@@ -44,6 +45,13 @@ class Associations:
 
     frame: pl.DataFrame
     summary: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        """Show the summary and the rows that enough patients stand behind."""
+        shown = {name: value for name, value in self.summary.items() if isinstance(value, int | float | str)}
+        columns = ("term", "group", "estimate", "ci_low", "ci_high", "n_patients")
+        rows = self.frame.filter(pl.col("n_patients") >= display.FEWEST).select(columns)
+        return display.panel("Associations", shown.items(), columns, rows.rows())
 
 
 def ratios(frame: pl.DataFrame) -> list[dict[str, Any]]:
