@@ -1,6 +1,6 @@
 """What a manager asks of a plan: what balance costs in moves, and whether the plan would stand with other workloads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -59,19 +59,20 @@ def frontier(
     for tolerance in sorted(set(tolerances)):
         settings = Settings(tolerance=tolerance, **choices)
         plan = plan_of(open_tables(patients, providers, visits, settings), settings)
-        rows.append({"tolerance": tolerance, **_figures(plan)})
+        rows.append({"tolerance": tolerance, **measures(plan.providers, plan.summary)})
     return pl.DataFrame(rows)
 
 
-def _figures(plan: Plan) -> dict[str, Any]:
-    summary, fill = plan.summary, plan.providers["load_after"] / plan.providers["target"]
+def measures(providers: pl.DataFrame, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a plan asks for and gives, as `frontier` puts it: moves, visits kept, cost, loads and the top price."""
+    fill = providers["load_after"] / providers["target"]
     return {
         "n_moved": summary["n_moved"],
         "share_moved": summary["n_moved"] / summary["n_patients"],
         **{name: summary[name] for name in ("share_visits_kept", "cost", "lower_bound", "gap")},
         "largest_load": fill.max(),
         "smallest_load": fill.min(),
-        "largest_price": plan.providers["price"].max(),
+        "largest_price": providers["price"].max(),
     }
 
 

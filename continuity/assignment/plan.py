@@ -48,7 +48,8 @@ class Plan:
     ----------
     assignments : polars.DataFrame
         One row per patient: patient_id, unit_id, provider_id, previous_provider_id, is_moved, is_new, reason, n_visits,
-        n_visits_with_provider, n_visits_with_previous, previous_fill (load over target of the previous list), workload.
+        n_visits_with_provider, n_visits_with_previous, previous_fill (load over target of the previous list), workload;
+        is_chronic and household_id where the patients' table tells them.
     providers : polars.DataFrame
         One row per provider who can have patients: target, band, patients and load before and after, price.
     units : polars.DataFrame

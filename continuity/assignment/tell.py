@@ -40,6 +40,8 @@ def of_patients(case: Case, solved: Solved, settings: Settings, known_providers:
             "workload": people["workload"],
         }
     )
+    if {"is_chronic", "n_chronic"} & set(people.columns):
+        table = table.with_columns(is_chronic=pl.Series(chronic(people)))
     if "household_id" in people.columns:
         table = table.with_columns(household_id=people["household_id"])
     return table.sort("patient_id")

@@ -59,23 +59,30 @@ _CHOICES = (
 @click.option("--scenarios", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="What if: a line each, such as 'leaves ID' or 'works ID 0.5'.")  # fmt: skip
 @click.option("--pair", is_flag=True, help="Name a nurse of the doctor's team too.")
+@options.language
+@click.option(
+    "--curve/--no-curve", default=None, help="Plans at other tolerances beside. [default: up to 100,000 patients]"
+)
 @options.talking
-def command(output: Path, scenarios: Path | None, *, quiet: bool, as_json: bool, **given: Any) -> None:
+def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     """Plan panels: one provider for every patient, work in balance, people with those they know.
 
-    Writes assignments.parquet (who, with whom, why) and summary.json (cost, lower bound, gap, loads). Exit code 5: no
-    plan meets what was asked; the message says what is lacking and the nearest tolerance. With --scenarios,
-    scenarios.parquet puts today and each scenario side by side, each moving as few patients as can be.
+    Writes assignments.parquet (who, with whom, why), summary.json (cost, lower bound, gap, loads), plan.html to read,
+    plan.xlsx to go through patient by patient, and figures. Exit code 5: no plan meets what was asked; the message says
+    what is lacking and the nearest tolerance. With --scenarios, scenarios.parquet puts today and each scenario side by
+    side, each moving as few patients as can be.
     """
     from continuity.assignment.settings import Settings
     from continuity.pipeline.assign import assign
+    from continuity.pipeline.explain_plan import Shown
 
     if output.is_file():
         raise UsageError(f"{output} is a file.", allowed="--output is a folder.")
     settings = Settings(**{name: given.pop(name) for name in _CHOICES})
+    shown = Shown(*(given.pop(name) for name in ("language", "curve", "scenarios")))
     inputs = options.inputs_of(given)
     with talk.progress(quiet=quiet) as progress:
-        said = assign(inputs, output, settings, scenarios=scenarios, progress=progress)
+        said = assign(inputs, output, settings, shown=shown, progress=progress)
     lines = [
         f"{said['n_patients']:,} patients in {said['n_units']:,} units; {said['n_moved']:,} change provider; "
         f"{talk.percent(said['share_visits_kept'])} of visits were with the provider of the plan.",
@@ -83,7 +90,7 @@ def command(output: Path, scenarios: Path | None, *, quiet: bool, as_json: bool,
         "Everyone is in the band."
         if said["worst_outside_band"] == 0
         else f"Furthest outside its band: {100 * said['worst_outside_band']:.3f} % of the share.",
-        f"Plan: {output}",
+        f"Page: {said['page']}",
     ]
     talk.say(lines, said, quiet=quiet, as_json=as_json)
 

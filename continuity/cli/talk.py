@@ -16,6 +16,7 @@ _STEPS: Final = {
     "check": "Checking the data",
     "compute": "Computing indices",
     "plan": "Planning panels",
+    "compare": "Planning with other tolerances and workloads",
     "scenarios": "Planning scenarios",
     "protect": "Protecting small cells",
     "write": "Writing",

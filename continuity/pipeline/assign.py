@@ -3,48 +3,27 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
-from continuity import files
+from continuity import files, reports
 from continuity.assignment import plan as planning
-from continuity.assignment.scenarios import Change, compare, read_scenarios
+from continuity.assignment.scenarios import read_scenarios
 from continuity.assignment.settings import Settings
 from continuity.assignment.tables import Opened, open_tables
 from continuity.errors import InputError
+from continuity.pipeline.explain_plan import SCENARIOS, Planned, Shown, compared, explained, page_of
 from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, refuse_gaps, versions
+from continuity.reports import PLAN_FILES
 from continuity.sources import Tables
 
-OUTPUTS: Final = ("assignments.parquet", "summary.json")
-SCENARIOS: Final = "scenarios.parquet"
+OUTPUTS: Final = ("assignments.parquet", SCENARIOS, *PLAN_FILES, "summary.json")
 _ROWS: Final = 1_000_000
 """Patients in memory before they are written beside the output."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A plan whose patients are in a file.
-
-    Parameters
-    ----------
-    assignments : pathlib.Path
-        assignments.parquet, with the columns of `continuity.Plan.assignments`.
-    providers, units, groups : polars.DataFrame
-        As in `continuity.Plan`.
-    summary : dict
-        What summary.json holds.
-    """
-
-    assignments: Path
-    providers: pl.DataFrame
-    units: pl.DataFrame
-    groups: pl.DataFrame
-    summary: dict[str, Any]
 
 
 def assign(
@@ -52,10 +31,10 @@ def assign(
     directory: Path,
     settings: Settings,
     *,
-    scenarios: Path | None = None,
+    shown: Shown | None = None,
     progress: Progress = quietly,
 ) -> dict[str, Any]:
-    """Plan panels and write assignments.parquet and summary.json; with a file of scenarios, scenarios.parquet too.
+    """Plan panels and write assignments.parquet, plan.html, plan.xlsx, figures and summary.json.
 
     Returns
     -------
@@ -68,34 +47,58 @@ def assign(
         The input cannot be read or breaks a rule of the tables.
     InfeasibleError
         A unit cannot be planned as asked. Nothing is written.
+
+    Notes
+    -----
+    Everything is made beside `directory`'s files and put in their place when all is done.
     """
-    outputs = OUTPUTS if scenarios is None else (*OUTPUTS, SCENARIOS)
-    inputs.refuse_output(directory / name for name in outputs)
-    changes = None if scenarios is None else read_scenarios(scenarios)
+    shown = shown or Shown()
+    inputs.refuse_output(directory / name for name in OUTPUTS)
+    changes = None if shown.scenarios is None else read_scenarios(shown.scenarios)
     progress("read")
-    tables = inputs.read()
+    tables = inputs.read(keep=True)
     with readable(tables):
         opened = _opened(tables, inputs, settings)
-        progress("plan")
-        with planned(opened, settings, directory, about(inputs)) as made:
+        with staged(directory) as beside:
+            progress("plan")
+            made = planned(opened, settings, beside, about(inputs))
+            progress("compare")
+            summary = made.summary | explained(made, opened, tables, settings, shown)
             if changes is not None:
                 progress("scenarios")
-                made.summary["scenarios"] = _compared(tables, changes, settings, directory)
+                summary["scenarios"] = compared(tables, changes, settings, beside)
             progress("write")
-            text = json.dumps(made.summary, indent=2, ensure_ascii=False, default=str)
-            files.replace_with(directory / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
-    said = {name: value for name, value in made.summary.items() if name not in ("providers", "units", "groups")}
-    return said | {"output": str(directory), "files": [str(directory / name) for name in outputs]}
+            reports.write_plan(page_of(made, summary), beside, language=shown.language)
+            text = json.dumps(summary, indent=2, ensure_ascii=False, default=str)
+            (beside / "summary.json").write_text(text, encoding="utf-8")
+            _put(beside, directory)
+    said = {name: value for name, value in summary.items() if name not in ("providers", "units", "groups")}
+    outputs = [str(directory / name) for name in OUTPUTS if (directory / name).exists()]
+    return said | {"output": str(directory), "page": str(directory / "plan.html"), "files": outputs}
 
 
-def _compared(
-    tables: Tables, changes: Mapping[str, Change], settings: Settings, directory: Path
-) -> list[dict[str, Any]]:
-    """Plan each scenario with as few moves as can be, and write them side by side."""
-    choices = {name: value for name, value in vars(settings).items() if name not in ("move_cost", "max_moves")}
-    table, _ = compare(tables.patients, tables.providers, tables.visits, changes, **choices)
-    files.replace_with(directory / SCENARIOS, table.write_parquet)
-    return table.to_dicts()
+@contextmanager
+def staged(directory: Path) -> Iterator[Path]:
+    """Give a hidden folder in `directory`, and remove it at the end; where nothing was made, `directory` too."""
+    is_new = not directory.exists()
+    directory.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=directory, prefix="."))
+    try:
+        yield beside
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if is_new and not any(directory.iterdir()):
+            directory.rmdir()
+
+
+def _put(beside: Path, directory: Path) -> None:
+    """Put every output in its place, the summary last; a figure of an earlier plan that this one lacks goes."""
+    for name in OUTPUTS:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        if (beside / name).exists():
+            (beside / name).replace(directory / name)
+        else:
+            (directory / name).unlink(missing_ok=True)
 
 
 def about(inputs: Inputs) -> dict[str, Any]:
@@ -115,23 +118,19 @@ def _opened(tables: Tables, inputs: Inputs, settings: Settings) -> Opened:
     return open_tables(tables.patients, tables.providers, tables.visits, settings)
 
 
-@contextmanager
-def planned(opened: Opened, settings: Settings, directory: Path, note: dict[str, Any]) -> Iterator[Planned]:
-    """Plan unit by unit; patients go to a file as they come, and take their place in `directory` when all are done."""
-    directory.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(dir=directory, prefix="."))
-    try:
-        rest, by_reason = _written(planning.parts_of(opened, settings), beside)
-        staff, units, groups = (pl.concat([part[at] for part in rest], how="vertical_relaxed") for at in range(3))
-        groups = planning.total_groups(groups)
-        summary = planning.summarised(opened, settings, (staff, units, groups), by_reason) | note
-        path = files.replace_with(
-            directory / "assignments.parquet",
-            lambda new: pl.scan_parquet(beside / "*.parquet").sink_parquet(new),
-        )
-        yield Planned(path, staff, units, groups, summary)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+def planned(opened: Opened, settings: Settings, directory: Path, note: dict[str, Any]) -> Planned:
+    """Plan unit by unit; patients go to files in `directory` as they come, and become one when all are done."""
+    parts = directory / "parts"
+    parts.mkdir()
+    rest, by_reason = _written(planning.parts_of(opened, settings), parts)
+    staff, units, groups = (pl.concat([part[at] for part in rest], how="vertical_relaxed") for at in range(3))
+    groups = planning.total_groups(groups)
+    summary = planning.summarised(opened, settings, (staff, units, groups), by_reason) | note
+    path = files.replace_with(
+        directory / "assignments.parquet",
+        lambda new: pl.scan_parquet(parts / "*.parquet").sink_parquet(new),
+    )
+    return Planned(path, staff, units, groups, summary)
 
 
 def _written(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from continuity import __version__
 from continuity.files import replace_with
+from continuity.reports.charts import Canvas
 from continuity.reports.content import Method, ReportContent
 from continuity.reports.evaluation import Evaluation, evaluation_page
 from continuity.reports.figures import figures_of
@@ -16,8 +17,12 @@ from continuity.reports.manifest import manifest
 from continuity.reports.page import report_page
 from continuity.reports.paper import report_paper, require_typst
 from continuity.reports.pictures import FOLDER, SOURCES, figure_files, key_of
+from continuity.reports.plan import FIGURES, drawings, plan_page
+from continuity.reports.plan_book import write_book
+from continuity.reports.plan_content import PanelPlan, shown_providers
 from continuity.reports.quality_page import quality_page
 from continuity.reports.rows import refuse_unprotected
+from continuity.reports.svg import to_files
 from continuity.reports.wording import words_of
 from continuity.reports.workbook import workbook
 from continuity.vocabulary import Language
@@ -28,12 +33,24 @@ if TYPE_CHECKING:
 
 _OPTIONAL = ("unit", "team", "trend", "area", "access", "adjusted")
 
+_FIGURE_WIDTH = 760
+PLAN_FILES = (
+    *(f"figures/{name}.{suffix}" for name in FIGURES for suffix in ("svg", "png")),
+    "plan.xlsx",
+    "plan.html",
+)
+"""What `write_plan` can write; a figure without numbers is not made."""
+
 __all__ = [
+    "PLAN_FILES",
     "Evaluation",
     "Method",
+    "PanelPlan",
     "ReportContent",
     "require_typst",
+    "shown_providers",
     "write_evaluation",
+    "write_plan",
     "write_quality",
     "write_report",
 ]
@@ -142,6 +159,39 @@ def _remove_earlier(directory: Path, files: Mapping[str, bytes]) -> None:
     for path in ours:
         if path.relative_to(directory).as_posix() not in files:
             path.unlink(missing_ok=True)
+
+
+def write_plan(plan: PanelPlan, directory: Path, *, language: Language) -> tuple[Path, ...]:
+    """Write the page, the workbook and the figures of a plan into a folder.
+
+    Parameters
+    ----------
+    plan : PanelPlan
+    directory : Path
+        Made where it does not exist.
+    language : {"fi", "sv", "en"}
+
+    Returns
+    -------
+    tuple of Path
+        ``figures/*.svg`` and ``*.png``, ``plan.xlsx`` and, last, ``plan.html``.
+
+    Raises
+    ------
+    ProtectionError
+        A table of patients' groups has not passed disclosure control.
+    """
+    groups = {"fairness": plan.fairness} | ({} if plan.chronic is None else {"chronic": plan.chronic})
+    refuse_unprotected(groups)
+    words = words_of(language)
+    page = plan_page(plan, words).encode()
+    files = {
+        f"figures/{name}.{suffix}": data
+        for name, (title, draw) in drawings(plan, words).items()
+        for suffix, data in to_files(draw(Canvas(_FIGURE_WIDTH, words)), title=title, words=words).items()
+    }
+    book = replace_with(directory / "plan.xlsx", lambda path: write_book(plan, path, words))
+    return (*_write(files, directory), book, *_write({"plan.html": page}, directory))
 
 
 def _write(files: Mapping[str, bytes], directory: Path) -> tuple[Path, ...]:

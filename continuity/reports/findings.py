@@ -63,10 +63,13 @@ class Findings:
     method: str
 
 
-def picture(title: str, lead: str, draw: Callable[[Canvas], "alt.LayerChart"], *, key: str, words: Words) -> Picture:
-    """Draw for both widths; `key` makes the ids of the drawings unique on the page."""
+def picture(
+    title: str, lead: str, draw: Callable[[Canvas], "alt.LayerChart"], *, key: str, words: Words, width: int = _WIDE
+) -> Picture:
+    """Draw for a desk (`width` pixels) and for a phone; `key` makes the ids of the drawings unique on the page."""
     wide, narrow = (
-        to_svg(draw(Canvas(width, words)), ids=f"{key}-{width}", name=title, words=words) for width in (_WIDE, _NARROW)
+        to_svg(draw(Canvas(pixels, words)), ids=f"{key}-{pixels}", name=title, words=words)
+        for pixels in (width, _NARROW)
     )
     return Picture(title, lead, wide, narrow)
 

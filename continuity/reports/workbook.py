@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xlsxwriter
 
 # a cell that looks like a formula, a link or a number is what its name says: text
-_OPTIONS: Final = {
+OPTIONS: Final = {
     "in_memory": True,
     "strings_to_formulas": False,
     "strings_to_urls": False,
@@ -47,13 +47,13 @@ def workbook(content: ReportContent, words: Words) -> bytes:
     import xlsxwriter
 
     buffer = BytesIO()
-    with xlsxwriter.Workbook(buffer, _OPTIONS) as book:
+    with xlsxwriter.Workbook(buffer, OPTIONS) as book:
         made_on = datetime.combine(content.method.created_on, datetime.min.time())
         book.set_properties({"title": words("page.title"), "created": made_on})
-        formats = _formats(book)
+        formats = formats_of(book)
         _cover(book, formats, content, words)
         for name in content.tables:
-            _sheet(book, formats, words.of_code("book", name), sheet_grid(content, name, words))
+            add_sheet(book, formats, words.of_code("book", name), sheet_grid(content, name, words))
     return buffer.getvalue()
 
 
@@ -94,7 +94,8 @@ def _in_reading_order(content: ReportContent, frame: pl.DataFrame) -> pl.DataFra
     return frame.sort(by, maintain_order=True) if by else frame
 
 
-def _formats(book: "xlsxwriter.Workbook") -> dict[str, Any]:
+def formats_of(book: "xlsxwriter.Workbook") -> dict[str, Any]:
+    """Give the looks of the cells, by name."""
     looks = {
         "title": {"bold": True, "font_size": 20, "font_color": _ACCENT},
         "heading": {"bold": True, "font_size": 13, "top": 1, "top_color": "#DDE5E8"},
@@ -143,11 +144,12 @@ def _cover_parts(content: ReportContent, words: Words) -> Iterable[tuple[str, Se
         yield grid.caption, [(row[0].text, row[1].text) for row in grid.rows]
 
 
-def _sheet(book: "xlsxwriter.Workbook", formats: dict[str, Any], title: str, grid: Grid) -> None:
+def add_sheet(book: "xlsxwriter.Workbook", formats: dict[str, Any], title: str, grid: Grid) -> None:
+    """Add a sheet with a table: a frozen head, filters, and paper in landscape."""
     sheet = book.add_worksheet(title)
     for column, (head, _) in enumerate(grid.heads):
-        sheet.write_string(0, column, head, formats["head"])
         sheet.set_column(column, column, _width(grid, column))
+        sheet.write_string(0, column, head, formats["head"])
     for number, row in enumerate(grid.rows, start=1):
         for column, cell in enumerate(row):
             if cell.value is not None:

@@ -14,6 +14,14 @@ from continuity.quality import Finding, QualityResult, Skipped
 from continuity.reports.content import Method, ReportContent
 
 CHROMIUM = Path("/usr/bin/chromium")
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 INDICES = ("upc", "coc", "hhi", "k_index", "mmci", "secon", "provider_count")
 LEVELS = {"upc": 0.55, "coc": 0.31, "hhi": 0.44, "k_index": 0.48, "mmci": 0.52, "secon": 0.33, "provider_count": 3.1}
@@ -305,6 +313,18 @@ def report_content() -> ReportContent:
         created_on=date(2026, 2, 3),
     )
     return ReportContent(tables, warned_result(), method)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start Chromium once for all pages."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from string import Formatter
 import pytest
 
 import continuity.reports
+from continuity.assignment.settings import Settings
 from continuity.evaluation.rollout.effects import SCHEMA as EFFECTS
 from continuity.metrics import Rules
 from continuity.metrics.engine.presets import PRESETS
@@ -19,12 +20,16 @@ from continuity.reports.numbers import NUMBER_STYLES
 from continuity.reports.wording import words_of
 from continuity.schema import TABLES
 from continuity.vocabulary import (
+    AssignmentMode,
     ContactMode,
+    Infeasible,
     Language,
     Level,
+    MoveReason,
     Reason,
     Role,
     SameDay,
+    Sex,
     TieOrder,
     UnknownProvider,
     Urgency,
@@ -47,6 +52,15 @@ COMPARED = (
 )
 JUDGED = {"visits_per_patient", "shrunk", "reliability", "rank", "funnel_low", "funnel_high"}
 MIX = {"n_visits_class", "age_band", "sex"}
+PLAN_COUNTS = {
+    "n_visits_outside_lookback",
+    "n_visits_unknown_provider",
+    "n_patients_not_enrolled",
+    "n_workload_missing",
+    "n_workload_estimated",
+    "n_locked",
+    "n_households_split",
+}
 STEPS = {
     "read",
     "identified",
@@ -92,6 +106,13 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
         "preset": set(PRESETS),
         "outcome": {"passed", "warning", "critical"},
         "book": {*tables, "cover"},
+        "move": set(words(MoveReason)),
+        "move_meaning": set(words(MoveReason)),
+        "move_line": set(words(MoveReason)),
+        "plan_parameter": {*Settings().as_parameters(), "lookback_start"},
+        "plan_value": {*words(Role), *words(AssignmentMode), *words(Infeasible), "none", "true", "false"},
+        "plan_group": {*words(Sex), "missing", "true", "false"},
+        "plan_count": PLAN_COUNTS,
     }
 
 
