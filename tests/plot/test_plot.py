@@ -152,3 +152,13 @@ def test_a_hostile_name_is_only_text() -> None:
     rows = pl.DataFrame({"term": ["mean"], "group": ["<img src=x>"], "event_time": [None], "estimate": [0.1]})
     rows = rows.with_columns(ci_low=0.0, ci_high=0.2, n_patients=90)
     assert "<img" not in ct.Effects(rows, {"index": "<b>"})._repr_html_()
+
+
+def test_associations_show_no_small_class() -> None:
+    from continuity.evaluation.outcomes.result import Associations
+
+    rows = pl.DataFrame({"term": "log_rate_ratio", "group": ["< 0.5", ">= 0.5", "1"], "estimate": [0.0, -0.5, 1.0]})
+    rows = rows.with_columns(ci_low=-1.0, ci_high=1.0, n_patients=pl.Series([90, 80, 3]))
+    html = Associations(rows, {"design": "landmark"})._repr_html_()
+    assert "<td>-0.5</td>" in html
+    assert "<td>3</td>" not in html
