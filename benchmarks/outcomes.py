@@ -62,6 +62,8 @@ def plans() -> list[tuple[dict[str, Any], list[Design]]]:
     twice: dict[str, Any] = {"log_ratio": RATIO, "landmarks": TWO}
     curve = {"reference": 0.25, "at": [0.75]}
     cox: dict[str, Any] = {"model": "cox"}
+    nb: dict[str, Any] = {"model": "negative_binomial"}
+    across: dict[str, Any] = {"within_units": False}
     varying: dict[str, Any] = {"time_varying": True}
     return [
         (
@@ -88,10 +90,18 @@ def plans() -> list[tuple[dict[str, Any], list[Design]]]:
             mixed,
             [
                 Design("Poisson, patients differ", mixed, STEP, RATIO),
-                Design("negative binomial, patients differ", mixed, STEP | {"model": "negative_binomial"}, RATIO),
+                Design("negative binomial, patients differ", mixed, STEP | nb, RATIO),
+                Design("Poisson, patients differ, across units", mixed, STEP | across, RATIO),
+                Design("negative binomial, patients differ, across units", mixed, STEP | nb | across, RATIO),
             ],
         ),
-        (line, [Design("Poisson, curve, 0.75 against 0.25", line, curve, RATIO)]),
+        (
+            line,
+            [
+                Design("Poisson, curve, 0.75 against 0.25", line, curve, RATIO),
+                Design("Poisson, curve, 0.75 against 0.25, across units", line, curve | across, RATIO),
+            ],
+        ),
         (few, [Design("Poisson, classes, 6 units as terms", few, STEP, RATIO)]),
         (
             twice,
