@@ -63,7 +63,7 @@ def paragraphs(content: ReportContent, words: Words) -> tuple[str, ...]:
         Paragraphs of whole sentences. Citations are keys in brackets, as Pandoc and Quarto read them.
     """
     parts = (_data(content, words), _computation(content, words), _groups(content, words), _release(content, words))
-    return tuple(" ".join(part) for part in parts)
+    return tuple(filter(None, (" ".join(part) for part in parts)))
 
 
 def references(content: ReportContent) -> tuple[Reference, ...]:
@@ -113,7 +113,8 @@ def _computation(content: ReportContent, words: Words) -> Iterator[str]:
 def _groups(content: ReportContent, words: Words) -> Iterator[str]:
     method, tables = content.method, content.tables
     rules = {"unit_rule": choice_of(method.unit_rule, words), "team_rule": choice_of(method.team_rule, words)}
-    yield words("paragraph.groups", **rules)
+    if "unit" in tables:
+        yield words("paragraph.groups", **rules)
     if "adjusted" in tables:
         yield words("paragraph.adjusted", columns=choice_of(method.parameters.get("adjusted_for", ""), words))
     if "trend" in tables:

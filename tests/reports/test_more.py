@@ -157,5 +157,6 @@ def test_the_methods_tell_only_what_was_done(content: ReportContent) -> None:
     text = " ".join(paragraphs(few, words_of("en")))
     assert "spiegelhalter" not in text
     assert "14 days" not in text
+    assert "Unit of a patient" not in text
     assert "148" not in text  # the flow is not known
     assert {one.key for one in references(few)} & {"muller2014", "goldstein1996"} == set()
