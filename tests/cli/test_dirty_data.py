@@ -154,6 +154,6 @@ def test_no_patient_stands_in_any_file_of_a_report(
             assert "patient_id" not in frame.columns
             words = {value for column in frame.select(pl.col(pl.String)) for value in column}
             assert not patients & words
-        elif not name.endswith(".xlsx"):
+        elif not name.endswith((".xlsx", ".png")):  # a picture is drawn from an SVG that stands beside it
             text = (tmp_path / name).read_text()
             assert not [patient for patient in patients if patient in text]
