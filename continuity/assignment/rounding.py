@@ -186,6 +186,32 @@ class Mover:
         worse_under = (change < 0) & (after < self.bands.low - self.slack)
         return not (worse_over | worse_under).any()
 
+    def stay(self, moves: Floats) -> Integers:
+        """Take back every move that saves nothing, while the bands allow: of plans that cost the same, fewer change.
+
+        Parameters
+        ----------
+        moves : array (n_providers, n_items)
+            How many patients each choice moves.
+
+        Returns
+        -------
+        array (n_items,)
+            The plan.
+        """
+        cost, items = self.problem.cost, np.arange(self.choice.size)
+        for _ in range(_PASSES):
+            saved = moves[self.choice, items] - moves
+            k, i = np.nonzero((saved > 0) & (cost <= cost[self.choice, items]))
+            before = self.choice.copy()
+            for at in np.lexsort((k, i, self.problem.workload[i], -saved[k, i])).tolist():
+                item, provider = int(i[at]), int(k[at])
+                if self.choice[item] == before[item] and self._fits(item, provider):
+                    self._move(item, provider)
+            if (self.choice == before).all():
+                break
+        return self.choice
+
     def improve(self, moves: Floats | None = None, cap: float = np.inf) -> Integers:
         """Move items to where they cost less, the largest gain for its work first, while the bands allow.
 

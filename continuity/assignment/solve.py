@@ -95,6 +95,7 @@ def solve(case: Case, settings: Settings, *, move_price: float = 0.0, cap: int |
             choice = exact.improved(problem, choice)
         if cap is not None:
             choice = Mover(case.problem, case.problem.cost, choice).improve(moves_of_items(case), cap)
+        choice = Mover(case.problem, case.problem.cost, choice).stay(moves_of_items(case))
     return Solved(
         choice[case.item],
         case.problem.cost_of(choice),

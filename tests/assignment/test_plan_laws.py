@@ -265,3 +265,17 @@ def test_nearness_counts_where_it_is_priced():
         return (both["latitude"] - both["latitude_of"]).abs().mean() * 111.2
 
     assert kilometres(1.0) < 0.7 * kilometres(0.0)
+
+
+@pytest.mark.parametrize("n", [40, 1_200])
+def test_nobody_moves_who_could_stay_at_the_same_cost(n):
+    panels = made(n, 4, seed=6)
+    plan = panels.assign(tolerance=0.3)
+    edges = {row["provider_id"]: row for row in plan.providers.iter_rows(named=True)}
+    moved = plan.assignments.filter("is_moved", pl.col("previous_provider_id").is_in(list(edges)))
+    assert moved.height > 0
+    for row in moved.iter_rows(named=True):
+        gain = row["n_visits_with_provider"] - row["n_visits_with_previous"] - 1
+        new, old = edges[row["provider_id"]], edges[row["previous_provider_id"]]
+        fits = new["load_after"] - row["workload"] >= new["low"] and old["load_after"] + row["workload"] <= old["high"]
+        assert gain > 0 or not fits
