@@ -89,9 +89,11 @@ def joins(provider: Any, unit: Any = None, fte: float = 1.0, team: Any = None, r
 
     def change(tables: Tables) -> Tables:
         known = tables.providers
+        if str(provider) in known["provider_id"].cast(pl.String):
+            raise UsageError(f"The provider {provider!r}, who would join, is in the providers already.")
         named = {"provider_id": provider, "unit_id": unit, "team_id": team, "role": role, "fte": float(fte)}
-        if unit is None and "unit_id" in known.columns:
-            named["unit_id"] = _only(known["unit_id"])
+        if "unit_id" in known.columns:
+            named["unit_id"] = _only(known["unit_id"]) if unit is None else _one_of(known["unit_id"], unit, "unit")
         row = {name: value for name, value in named.items() if name in known.columns}
         new = pl.DataFrame([row]).cast({name: known.schema[name] for name in row})
         return replace(tables, providers=pl.concat([known, new], how="diagonal"))
@@ -100,7 +102,15 @@ def joins(provider: Any, unit: Any = None, fte: float = 1.0, team: Any = None, r
 
 
 def capped(provider: Any, patients: int) -> Change:
-    """Say that a list may hold no more patients than this."""
+    """Say that a list may hold no more patients than this.
+
+    Raises
+    ------
+    UsageError
+        The number is below 0.
+    """
+    if not 0 <= patients < 1e9:
+        raise UsageError(f"A list cannot hold {patients:g} patients.", allowed="Allowed: 0 or more.")
 
     def change(tables: Tables) -> Tables:
         before = pl.col("max_patients") if "max_patients" in tables.providers.columns else pl.lit(None, pl.Int64)
@@ -131,9 +141,18 @@ def split(team: Any, *providers: Any) -> Change:
     """Say that a team is split in two: the providers named become a unit of their own, and their lists go with them.
 
     The patients of a list stay in the half that their provider is in; those without a list stay in the first half.
+
+    Raises
+    ------
+    UsageError
+        No provider is named.
     """
+    if not providers:
+        raise UsageError("A split names no provider.", allowed="Allowed: split TEAM ID ID ..., who leave the team.")
 
     def change(tables: Tables) -> Tables:
+        if "team_id" in tables.providers.columns:
+            _one_of(tables.providers["team_id"], team, "team")
         new = f"{team} (2)"
         found = pl.any_horizontal(*[tables.row_of(provider) for provider in providers])
         staff = tables.providers.with_columns(
@@ -275,6 +294,14 @@ def _collected(patients: Any, providers: Any, visits: Any) -> list[pl.DataFrame]
     if "fte" not in found[1].columns:
         found[1] = found[1].with_columns(fte=pl.lit(1.0))
     return found
+
+
+def _one_of(values: pl.Series, wanted: Any, what: str) -> Any:
+    """Give the unit or team that is named, as the providers write it."""
+    known = {str(value): value for value in values.drop_nulls().unique().sort()}
+    if str(wanted) not in known:
+        raise UsageError.unknown_choice(f"The scenario's {what}", str(wanted), known)
+    return known[str(wanted)]
 
 
 def _only(values: pl.Series) -> Any:

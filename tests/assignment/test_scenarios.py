@@ -97,6 +97,22 @@ def test_a_provider_who_is_not_there_is_named(balanced):
         compare(balanced, "x", scenarios.leaves("D99"))
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda: scenarios.split("T0"), "A split names no provider"),
+        (lambda: scenarios.split("T9", "D00"), "team cannot be 'T9'. Choices: T0, T1"),
+        (lambda: scenarios.joins("NEW", "U9"), "unit cannot be 'U9'. Choices: U0"),
+        (lambda: scenarios.joins("D03", "U0"), "'D03', who would join, is in the providers already"),
+        (lambda: scenarios.capped("D03", -5), "cannot hold -5 patients"),
+        (lambda: scenarios.capped("D03", float("nan")), "cannot hold nan patients"),
+    ],
+)
+def test_a_change_that_means_nothing_is_refused(balanced, change, said):
+    with pytest.raises(UsageError, match=said):
+        compare(balanced, "x", change())
+
+
 def test_a_wider_band_costs_and_moves_no_more():
     panels = made(900, 6, seed=4)
     curve = frontier(panels.patients, panels.providers, panels.visits, tolerances=(0.3, 0.02, 0.1))
