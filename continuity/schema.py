@@ -229,3 +229,20 @@ def _allowed(column: Column) -> str:
     if column.words:
         return listing(column.words)
     return {"datetime": "dates or datetimes", "texts": "a list of texts"}.get(column.kind, f"{column.kind}s")
+
+
+_AGE_BANDS: Final = ((0, "0-17"), (18, "18-44"), (45, "45-64"), (65, "65-74"), (75, "75+"))
+
+
+def age_band(age: pl.Expr) -> pl.Expr:
+    """Give the age band of an age in years, as every table of groups has it; null where the age is null or below 0.
+
+    Examples
+    --------
+    >>> pl.select(age_band(pl.lit(17)), other=age_band(pl.lit(90))).row(0)
+    ('0-17', '75+')
+    """
+    band = pl.lit(None, pl.String)
+    for least, name in _AGE_BANDS:
+        band = pl.when(age >= least).then(pl.lit(name)).otherwise(band)
+    return band

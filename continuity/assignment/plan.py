@@ -232,11 +232,11 @@ def over_cases(opened: Opened, settings: Settings, work: Callable[[Case], Any]) 
     # One thread a unit: several would add the same numbers in another order and give other last digits.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         for batch in opened.batches():
-            frames = list(_frames(opened, batch))
+            frames = list(_frames(opened, batch, settings.role))
             yield from pool.map(lambda f: work(build(f, settings)), frames)  # map is used up at once
 
 
-def _frames(opened: Opened, units: list[Any]) -> Iterator[UnitFrames]:
+def _frames(opened: Opened, units: list[Any], role: Role) -> Iterator[UnitFrames]:
     """Read the patients of some units and count their visits to each provider: one pass over the visits."""
     names = opened.patients.collect_schema().names()
     people = (
@@ -253,7 +253,9 @@ def _frames(opened: Opened, units: list[Any]) -> Iterator[UnitFrames]:
         .agg(n=pl.len().cast(pl.Int64))
         .collect(engine="streaming")
     )
-    n = counted.group_by("row").agg(n_visits=pl.col("n").sum())
+    # Visits to nurses say nothing of how well doctors are known: shares of visits are of the role that is planned.
+    is_other = pl.col("place").is_in(_of_other_roles(opened.providers, role)).fill_null(value=False)
+    n = counted.filter(~is_other).group_by("row").agg(n_visits=pl.col("n").sum())
     people = people.join(n, on="row", how="left").with_columns(pl.col("n_visits").fill_null(0))
     pairs = (
         counted.join(place, on="place")
@@ -266,6 +268,13 @@ def _frames(opened: Opened, units: list[Any]) -> Iterator[UnitFrames]:
     for unit in units:
         staff = opened.providers.filter(pl.col("is_open"), pl.col("unit_id") == unit)
         yield UnitFrames(unit, of_unit[(unit,)], staff, pairs.get((unit,), nothing))
+
+
+def _of_other_roles(staff: pl.DataFrame, role: Role) -> list[int]:
+    """Give the places of the providers who are known to have another role."""
+    if "role" not in staff.columns:
+        return []
+    return staff.with_row_index("place").filter(pl.col("role") != role)["place"].to_list()
 
 
 def _by_reason(patients: pl.DataFrame) -> dict[str, int]:

@@ -9,7 +9,6 @@ import polars as pl
 
 from continuity.assignment.attribution_visits import canonical, parsed
 from continuity.assignment.settings import Settings
-from continuity.assignment.workload import expected_workload
 from continuity.errors import InfeasibleError, InputError
 
 ONE_UNIT: Final = "all"
@@ -273,6 +272,8 @@ def _estimated(
     people: pl.LazyFrame, visits: pl.LazyFrame, staff: pl.DataFrame, as_of: datetime, settings: Settings
 ) -> pl.LazyFrame:
     """Forecast the workload of the coming year, as `expected_workload` does; of every role where none is known."""
+    from continuity.assignment.workload import expected_workload
+
     told = "provider_role" in visits.collect_schema() or "role" in staff.columns
     found = expected_workload(
         people, visits, providers=staff, as_of=as_of, role=settings.role if told else None, seed=settings.seed

@@ -9,8 +9,8 @@ from continuity.assignment.cases import Case, chronic
 from continuity.assignment.reasons import loads_before, reasons
 from continuity.assignment.settings import Settings
 from continuity.assignment.solve import Solved
+from continuity.schema import age_band
 
-AGE_BANDS: Final = ((0, "0-17"), (18, "18-44"), (45, "45-64"), (65, "65-74"), (75, "75+"))
 _GROUPS: Final = ("age_band", "sex", "language", "is_chronic")
 
 
@@ -118,7 +118,7 @@ def of_groups(case: Case, patients: pl.DataFrame, year: int) -> pl.DataFrame:
     """Count patients and moves by age band, sex, language and chronic illness; null is a group of its own."""
     people = case.people.select(
         "patient_id",
-        age_band=_age_band(year - pl.col("birth_year")) if "birth_year" in case.people.columns else pl.lit(None),
+        age_band=age_band(year - pl.col("birth_year")) if "birth_year" in case.people.columns else pl.lit(None),
         is_chronic=pl.Series(chronic(case.people).astype(str)).str.to_lowercase(),
         **{name: pl.col(name) if name in case.people.columns else pl.lit(None) for name in ("sex", "language")},
     )
@@ -135,10 +135,3 @@ def of_groups(case: Case, patients: pl.DataFrame, year: int) -> pl.DataFrame:
         .select(pl.lit(name).alias("by"), "group", "n_patients", "n_moved", "n_moved_for_balance")
         for name in _GROUPS
     )
-
-
-def _age_band(age: pl.Expr) -> pl.Expr:
-    band = pl.lit(None, pl.String)
-    for least, name in AGE_BANDS:
-        band = pl.when(age >= least).then(pl.lit(name)).otherwise(band)
-    return band

@@ -87,7 +87,7 @@ def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
         f"{said['n_patients']:,} patients in {said['n_units']:,} units; {said['n_moved']:,} change provider; "
         f"{talk.percent(said['share_visits_kept'])} of visits were with the provider of the plan.",
         f"Cost {said['cost']:,.1f}; no plan can cost less than {said['lower_bound']:,.1f}: gap {_gap(said['gap'])}.",
-        "Everyone is in the band."
+        f"Everyone is in the band{_widened(said)}."
         if said["worst_outside_band"] == 0
         else f"Furthest outside its band: {100 * said['worst_outside_band']:.3f} % of the share.",
         f"Page: {said['page']}",
@@ -97,3 +97,8 @@ def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
 
 def _gap(gap: float | None) -> str:
     return "-" if gap is None else f"{100 * gap:.4f} %"
+
+
+def _widened(said: dict[str, Any]) -> str:
+    n, asked = said["n_units_widened"], said["parameters"]["tolerance"]
+    return f", which is wider than the {100 * asked:g} % asked for in {n:,} of {said['n_units']:,} units" if n else ""

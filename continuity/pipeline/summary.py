@@ -20,7 +20,7 @@ from continuity.pipeline.measure import measure, roles_of
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
 from continuity.pipeline.report import critical
 from continuity.privacy import Limits, ProtectedTable, protect
-from continuity.schema import TABLES
+from continuity.schema import TABLES, age_band
 
 _NO_GROUPS: Final = frozenset(
     {"patient_id", "visit_id", "provider_id", "listed_provider_id", "household_id"}
@@ -32,7 +32,6 @@ _NO_GROUPS: Final = frozenset(
     }
 )
 """Columns whose values belong to one person, visit or moment: the names of their cells alone would tell on somebody."""
-AGE_BANDS: Final = ((0, "0-17"), (18, "18-44"), (45, "45-64"), (65, "65-74"), (75, "75+"))
 
 
 def summary(
@@ -175,12 +174,5 @@ def groups_of(sources: Sources, groups: Sequence[str], per_patient: pl.DataFrame
     frame = table.collect(engine="streaming")
     if "age_band" in groups:
         year = pl.lit(per_patient["window_start"].min()).dt.year()
-        frame = frame.with_columns(age_band=_age_band(year - pl.col("birth_year"))).drop("birth_year")
+        frame = frame.with_columns(age_band=age_band(year - pl.col("birth_year"))).drop("birth_year")
     return frame
-
-
-def _age_band(age: pl.Expr) -> pl.Expr:
-    band = pl.lit(None, pl.String)
-    for least, name in AGE_BANDS:
-        band = pl.when(age >= least).then(pl.lit(name)).otherwise(band)
-    return band

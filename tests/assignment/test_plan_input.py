@@ -129,6 +129,24 @@ def test_visits_without_a_provider_are_counted(panels):
     assert plan.summary["counts"]["n_visits_unknown_provider"] == 1
 
 
+def test_shares_of_visits_are_of_the_role_that_is_planned(panels):
+    nurse = pl.DataFrame({"provider_id": "N", "unit_id": "U0", "role": "nurse", "fte": 1.0})
+    to_nurse = panels.visits.head(50).with_columns(provider_id=pl.lit("N"))
+    other = panels.with_(
+        providers=pl.concat([panels.providers, nurse], how="diagonal"),
+        visits=pl.concat([panels.visits, to_nurse]),
+    )
+    plan, with_nurse = panels.assign(), other.assign()
+    assert with_nurse.summary["share_visits_kept"] == plan.summary["share_visits_kept"]
+    assert with_nurse.assignments["n_visits"].sum() == panels.visits.height
+
+
+def test_ages_are_in_the_bands_of_every_other_table(panels):
+    year = panels.visits["visit_at"].max().year
+    plan = panels.with_(patients=panels.patients.with_columns(birth_year=pl.lit(year - 18))).assign()
+    assert plan.groups.filter(by="age_band")["group"].to_list() == ["18-44"]
+
+
 @pytest.fixture
 def written(panels: Panels, tmp_path: Path) -> list[str]:
     """The tables as files, and the arguments that name them."""
@@ -164,6 +182,19 @@ def test_the_command_plans_a_file_of_scenarios(written, tmp_path, capfd):
     assert table["n_leaver"][1] > table["n_leaver"][0]
     assert json.loads((out / "summary.json").read_text())["scenarios"] == table.to_dicts()
     assert json.loads(capfd.readouterr().out)["scenarios"] == table.to_dicts()
+
+
+def test_the_command_says_that_a_band_was_widened(written, panels, tmp_path, capfd):
+    closed = pl.int_range(pl.len()) == 1
+    panels.providers.with_columns(accepts_new=~closed, fte=pl.when(closed).then(30.0).otherwise("fte")).write_csv(
+        tmp_path / "d.csv"
+    )
+    named = [part.replace("d.csv", "d2.csv") for part in written]
+    (tmp_path / "d.csv").rename(tmp_path / "d2.csv")
+    asked = [*named, "--output", str(tmp_path / "out"), "--no-curve"]
+    assert run(asked) == 5
+    assert run([*asked, "--infeasible", "nearest"]) == 0
+    assert "wider than the 5 % asked for in 1 of 2 units" in capfd.readouterr().out
 
 
 def test_an_impossible_plan_exits_with_5_and_writes_nothing(written, panels, tmp_path, capfd):
