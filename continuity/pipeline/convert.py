@@ -44,8 +44,8 @@ def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> di
 
         def write(folder: Path) -> None:
             with readable(tables):
-                counts = [*tables.counts, *_write(tables, folder)]
-            account.update(_account(inputs, counts, folder))
+                _write(tables, folder)
+            account.update(_account(inputs, tables.counts, folder))
             text = json.dumps(account, indent=2, ensure_ascii=False, sort_keys=True)
             (folder / _ACCOUNT).write_text(text, encoding="utf-8")
             unchanged()
@@ -55,14 +55,10 @@ def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> di
     return account
 
 
-def _write(tables: Tables, folder: Path) -> list[Count]:
-    """Write every table in one reading of the source, and give the counts that this reading makes."""
+def _write(tables: Tables, folder: Path) -> None:
+    """Write every table in one reading of the source."""
     sinks = [table.sink_parquet(folder / f"{name}.parquet", lazy=True) for name, table in tables.present().items()]
-    if tables.tally is None:
-        pl.collect_all(sinks, engine="streaming")
-        return []
-    *_, tally = pl.collect_all([*sinks, tables.tally], engine="streaming")
-    return [Count(**row) for row in tally.iter_rows(named=True)]
+    pl.collect_all(sinks, engine="streaming")
 
 
 def _account(inputs: Inputs, counts: Sequence[Count], folder: Path) -> dict[str, Any]:

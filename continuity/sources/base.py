@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, Protocol, Self
+from typing import Literal, Protocol, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -94,10 +94,6 @@ class Count:
     code: str | None = None
 
 
-TALLY: Final = {"table": pl.String, "what": pl.String, "n_rows": pl.Int64, "kind": pl.String, "code": pl.String}
-"""The columns of `Tables.tally`: one row a count."""
-
-
 @dataclass(frozen=True)
 class Tables:
     """The canonical tables of a source, lazily.
@@ -108,10 +104,7 @@ class Tables:
     patients, providers : polars.LazyFrame or None
         None where the source has none.
     counts : tuple of Count
-        What was dropped or could not be mapped on the way, as far as it is known without a further reading.
-    tally : polars.LazyFrame or None
-        The same for what is only known when the rows are read: table, what, n_rows, kind, code, one row a count.
-        `convert` collects it together with the tables, in one pass.
+        What was dropped or could not be mapped on the way.
     care_types : tuple of str or None
         The care types that are primary care in this source; reports keep to them unless told otherwise.
     level : {"provider", "team", "unit"} or None
@@ -124,7 +117,6 @@ class Tables:
     patients: pl.LazyFrame | None = None
     providers: pl.LazyFrame | None = None
     counts: tuple[Count, ...] = ()
-    tally: pl.LazyFrame | None = None
     care_types: tuple[str, ...] | None = None
     level: Level | None = None
     asked: Mapping[str, pl.LazyFrame] = field(default_factory=dict)
