@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, overload
 
+import numpy as np
 import polars as pl
 
 _SPACE: Final = "[ \u00a0]?"
@@ -36,6 +37,12 @@ PATTERN: Final = rf"(?:^|[^0-9A-Fa-fTt]|(?:^|[^0-9])[Tt])({_core()})(?:$|[^0-9A-
 _EXACT: Final = re.compile(rf"(?<![0-9A-Fa-f])(?<![0-9][Tt])(?:{_core()})(?![0-9A-Fa-f])")
 _BLANK: Final = re.compile(r"\s")
 
+_WIDEST_SIGN: Final = 7  # bytes of UTF-8: a dash between two spaces that do not break
+_WIDEST_SPACE: Final = 2
+_MARGIN: Final = 32  # more than the bytes of a code before its number
+_SIGN_BYTES: Final = np.isin(np.arange(256), list(b"+- ABCDEFUVWXYabcdefuvwxy")) | (np.arange(256) >= 128)
+_DIGITS: Final = np.isin(np.arange(256), list(b"0123456789"))
+
 
 @overload
 def holds_code(text: pl.Expr) -> pl.Expr: ...
@@ -56,6 +63,30 @@ def holds_code(text: pl.Expr | pl.Series) -> pl.Expr | pl.Series:
     [True, False, False]
     """
     return text.str.contains(PATTERN)
+
+
+def may_hold_code(piece: bytes) -> bool:
+    """Tell whether a code can stand in the bytes of a text in ASCII, UTF-8 or a code page of Windows or ISO.
+
+    Where this says no, no line holds a code; where it says yes, `holds_code` must tell. It costs a fifth of the regular
+    expression: few numbers of three digits follow the sign of a century, and fewer three pairs of digits before it.
+
+    Examples
+    --------
+    >>> may_hold_code(b"P7;18.03.2025 14:25;V000-0000001"), may_hold_code("P7;01 01 90–999K".encode())
+    (False, True)
+    """
+    codes = np.frombuffer(bytes(_MARGIN) + piece, dtype=np.uint8)
+    is_digit = (codes - np.uint8(ord("0"))) < 10
+    numbers = np.flatnonzero(is_digit[1:-2] & is_digit[2:-1] & is_digit[3:] & ~is_digit[:-3]) + 1
+    numbers = numbers[_SIGN_BYTES[codes[numbers - 1]]]
+    numbers = numbers[(_SIGN_BYTES | _DIGITS)[codes[numbers - 2]]]
+    at = numbers - 1
+    for gap in (_WIDEST_SIGN, _WIDEST_SPACE, _WIDEST_SPACE):  # before the year, the month and the day
+        for _ in range(gap):
+            at = np.where(is_digit[at], at, at - 1)
+        at = at[is_digit[at] & is_digit[at - 1]] - 2
+    return at.size > 0
 
 
 def first_code(text: pl.Expr) -> pl.Expr:

@@ -64,7 +64,7 @@ def read(path: str | Path, options: ReadOptions) -> Tables:
     where = mains[0].name if len(mains) == 1 else f"{len(mains)} files"
     main = Main.of(open_mains(mains, options), options)
     with files.readable(where):
-        found = survey(main, [homes(main.kept(), main.there), places(main.kept(), main.there)])
+        found = survey(main, [homes(main), places(main)])
     counted = [*counts(found, main, options)]
     refuse(found, counted, where)
     beside = satellites(mains)

@@ -3,7 +3,8 @@
 Extracts differ by the year and by who delivers them: column names, typed datetimes or Finnish text, CSV or Parquet.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ _MOMENTS: Final = ("visit_at", "contacted_at", "assessed_at")
 _FORMS: Final = ("%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%d.%m.%Y")
 _SEED: Final = 24
 _SAMPLE: Final = 10_000
-_FIRST_YEAR: Final = 1000  # an earlier one was written with two digits
+_FIRST: Final = datetime(1000, 1, 1)  # an earlier year was written with two digits
 NO_PROVIDER: Final = (
     "Ask the register's keeper for KAYNTI_TOTEUTTAJA, the Terhikki number of who carried out the visit; it is "
     "delivered pseudonymised as skaynti_toteuttaja. Without it no index of continuity with a provider exists."
@@ -112,33 +113,45 @@ def _normalised(frame: pl.LazyFrame, options: ReadOptions, where: str) -> pl.Laz
     with files.readable(where):
         texts = [name for name in _MOMENTS if schema.get(name) == pl.String]
         sample = frame.select(texts).head(_SAMPLE).collect() if texts else pl.DataFrame()
-    expressions: dict[str, pl.Expr] = {"whole": pl.struct(pl.all()).hash(), "person": pl.col("patient_id").hash(_SEED)}
+    # A seed for each column, so that two columns with their values exchanged do not sum to the same.
+    whole = pl.sum_horizontal(pl.col(name).hash(_SEED + place) for place, name in enumerate(sorted(schema), 1))
+    expressions: dict[str, pl.Expr] = {"whole": whole, "person": pl.col("patient_id").hash(_SEED)}
     for name, dtype in schema.items():
         if name in _IDS:
             expressions[name] = pl.col(name) if dtype.is_integer() else pl.col(name).cast(pl.String)
         elif name in _MOMENTS:
-            expressions |= _moment(name, dtype, sample, options)
+            expressions[name] = _moment(name, dtype, sample, options)
         elif name == "born":
             expressions[name] = _year(dtype)
         else:
             expressions[name] = pl.col(name).cast(pl.String).str.strip_chars()
-    return frame.select(**expressions)
+    # Two steps, because Polars would parse a time twice for two columns that are made of it in one.
+    raw = [pl.col(name).alias(f"{name}_bad") for name in schema if name in _MOMENTS]
+    bad = [_is_bad(name, schema[name]).alias(f"{name}_bad") for name in schema if name in _MOMENTS]
+    return frame.select(*raw, **expressions).with_columns(bad)
 
 
-def _moment(name: str, dtype: pl.DataType, sample: pl.DataFrame, options: ReadOptions) -> Mapping[str, pl.Expr]:
+def _moment(name: str, dtype: pl.DataType, sample: pl.DataFrame, options: ReadOptions) -> pl.Expr:
     if dtype != pl.String:
         if not isinstance(dtype, pl.Datetime | pl.Date | pl.Null):
             raise InputError(
                 f"Column {NAMES[name][0].upper()} has the type {dtype}.", allowed="Allowed: datetimes, or text."
             )
-        return {name: pl.col(name).cast(pl.Datetime("us")), f"{name}_bad": pl.lit(value=False)}
+        return pl.col(name).cast(pl.Datetime("us"))
     text = pl.col(name).str.strip_chars()
     seen = sample[name].str.strip_chars()
     forms = [form for form in _FORMS if seen.str.to_datetime(form, strict=False).is_not_null().any()] or _FORMS[:1]
     forms = [options.date_format] if options.date_format else forms
-    read = pl.coalesce(text.str.to_datetime(form, strict=False, time_unit="us") for form in forms)
-    read = pl.when(read.dt.year() >= _FIRST_YEAR).then(read)
-    return {name: read, f"{name}_bad": read.is_null() & (text != "").fill_null(value=False)}
+    read = pl.coalesce(text.str.to_datetime(form, strict=False, time_unit="us", cache=False) for form in forms)
+    return pl.when(read >= pl.lit(_FIRST)).then(read)
+
+
+def _is_bad(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Tell where a text, which stands in the column that gives way to the answer, was not read."""
+    if dtype != pl.String:
+        return pl.lit(value=False)
+    text = pl.col(f"{name}_bad")
+    return pl.col(name).is_null() & text.is_not_null() & (text.str.strip_chars() != "").fill_null(value=False)
 
 
 def _year(dtype: pl.DataType) -> pl.Expr:

@@ -42,6 +42,14 @@ class Main:
         numbered = self.frame.with_row_index("row").filter(pl.col("step") == _KEPT)
         return numbered.join(repeats.to_frame("row").lazy(), on="row", how="anti", maintain_order="left")
 
+    def chosen(self, **columns: pl.Expr) -> pl.LazyFrame:
+        """Give columns of the rows that are visits, also those that repeat one.
+
+        They are chosen before the filter: only so does Polars find that all of them start from one frame, and reads
+        the file once.
+        """
+        return self.frame.select("step", **columns).filter(pl.col("step") == _KEPT).drop("step")
+
 
 def filled(name: str) -> pl.Expr:
     """Tell where a column holds more than spaces."""

@@ -9,7 +9,7 @@ import polars as pl
 from continuity.schema import conform
 from continuity.sources import avohilmo_codes as codes
 from continuity.sources.avohilmo_files import open_satellite
-from continuity.sources.avohilmo_filter import filled
+from continuity.sources.avohilmo_filter import Main, filled
 from continuity.sources.base import ReadOptions
 
 _ENDS: Final[Mapping[str, Callable[[pl.Expr], pl.Expr]]] = {"low": pl.Expr.min, "high": pl.Expr.max}
@@ -72,13 +72,13 @@ def _reasons(coded: Mapping[str, Sequence[Path]], options: ReadOptions) -> pl.La
     return placed.rename({"code": "reason_codes"})
 
 
-def homes(kept: pl.LazyFrame, there: frozenset[str]) -> pl.LazyFrame:
+def homes(main: Main) -> pl.LazyFrame:
     """Give one row per patient and municipality, from which `patients` makes one per patient."""
-    named = {name: pl.col(name) for name in ("born", "sex") if name in there}
+    named = {name: pl.col(name) for name in ("born", "sex") if name in main.there}
     if "sex" in named:
         named["sex"] = pl.col("sex").replace_strict(codes.SEXES, default=None, return_dtype=pl.String)
     ends = [f(pl.col(name)).alias(f"{name}_{end}") for name in named for end, f in _ENDS.items()]
-    rows = kept.select("patient_id", "visit_at", "home", **named)
+    rows = main.chosen(**{name: pl.col(name) for name in ("patient_id", "visit_at", "home")}, **named)
     return rows.group_by("patient_id", "home").agg(pl.col("visit_at").max(), *ends)
 
 
@@ -104,11 +104,11 @@ def patients(found: pl.DataFrame, there: frozenset[str]) -> tuple[pl.DataFrame |
     return made, int(people.select(differ.sum()).item())
 
 
-def places(kept: pl.LazyFrame, there: frozenset[str]) -> pl.LazyFrame:
+def places(main: Main) -> pl.LazyFrame:
     """Give one row per provider, role and unit, with its rows: those that are there twice count twice."""
-    role = _role() if there & {"occupation", "licence"} else pl.lit(None, pl.String)
-    unit = pl.col(_unit(there)) if there & {"unit", "producer"} else pl.lit(None, pl.String)
-    rows = kept.filter(filled("provider_id")).select("provider_id", role=role, unit_id=unit)
+    role = _role() if main.there & {"occupation", "licence"} else pl.lit(None, pl.String)
+    unit = pl.col(_unit(main.there)) if main.there & {"unit", "producer"} else pl.lit(None, pl.String)
+    rows = main.chosen(provider_id=pl.col("provider_id"), role=role, unit_id=unit).filter(filled("provider_id"))
     return rows.group_by("provider_id", "role", "unit_id").agg(n=pl.len().cast(pl.Int64))
 
 

@@ -19,7 +19,7 @@ from continuity.sources.base import ReadOptions
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
-_CHUNK: Final = 1 << 24
+_CHUNK: Final = 1 << 20  # what stays in the processor's cache is looked through twice as fast
 _ENCODINGS: Final = ("latin-1", "iso-8859-1", "iso-8859-15", "cp1252", "utf-8", None)  # ASCII is the same in all
 _SEPARATORS: Final = (";", ",", "\t", "|")
 _ASCII, _AT_ONCE = 128, 4

@@ -114,6 +114,27 @@ NO_CODES = {
 }
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+@given(
+    around=st.tuples(*[st.text("0123456789-. ;\n", max_size=40)] * 2),
+    parts=st.tuples(st.sampled_from(["0101", "01 01", "01\u00a001", "2902"]), st.sampled_from(["90", "96", "00"])),
+    sign=st.sampled_from("-+AFUYafuy\u2013\u2014"),
+    spaces=st.lists(st.sampled_from(["", " ", "\u00a0"]), min_size=4, max_size=4),
+)
+def test_the_look_at_bytes_misses_no_code(
+    encoding: str, around: tuple[str, str], parts: tuple[str, str], sign: str, spaces: list[str]
+) -> None:
+    a, b, c, d = spaces
+    before, after = around
+    text = f"{before}{parts[0]}{a}{parts[1]}{b}{sign}{c}999{d}K{after}"
+    if pl.Series([text]).str.contains(codes.PATTERN).item():
+        assert codes.may_hold_code(text.encode(encoding))
+
+
+def test_the_look_at_bytes_passes_over_dates_and_ids() -> None:
+    assert not codes.may_hold_code(b"V000-0000001;P0000001;18.03.2025 14:25;32311;N0082;1.7.1949\n" * 50)
+
+
 @pytest.mark.parametrize("case", NO_CODES)
 def test_what_only_looks_like_a_code(case: str) -> None:
     assert holds(NO_CODES[case]) == [False]
