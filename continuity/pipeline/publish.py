@@ -94,12 +94,23 @@ def _protected(
 
 
 def _flow(steps: pl.DataFrame, whole: ProtectedTable, limits: Limits | None) -> ProtectedTable:
-    """Protect the flow; a step that exceeds a published number of patients by a few would tell that few."""
+    """Protect the flow; a step a few patients away from a published number, or another step, would tell that few."""
     least = (limits or Limits()).min_patients
     published = whole.frame.filter(role="all")["n_patients"].drop_nulls().to_list()
-    tells = [(pl.col("n_patients") - n).is_between(1, least - 1) for n in published]
-    rows = steps.with_columns(n_patients=pl.when(~pl.any_horizontal(pl.lit(value=False), *tells)).then("n_patients"))
+    told = _too_near(dict(steps.select("step", "n_patients").iter_rows()), published, least)
+    rows = steps.with_columns(n_patients=pl.when(~pl.col("step").is_in(told)).then("n_patients"))
     return protect(rows, name="flow", keys=("step_order", "step"), limits=limits)
+
+
+def _too_near(steps: Mapping[str, int], published: Sequence[int], least: int) -> list[str]:
+    """Name the steps that differ by 1 to `least` - 1 from a number shown; the patients used are shown before others."""
+    shown, told = list(published), []
+    for step in sorted(reversed(list(steps)), key=lambda name: name != "used"):
+        if any(1 <= abs(steps[step] - n) < least for n in shown):
+            told.append(step)
+        elif steps[step] >= least:
+            shown.append(steps[step])
+    return told
 
 
 def _by_role(measured: Mapping[str, Measured], by: Sequence[str], groups: pl.DataFrame | None = None) -> pl.DataFrame:

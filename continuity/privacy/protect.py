@@ -13,6 +13,13 @@ from continuity.privacy.limits import Limits
 SUPPRESSED: Final = "suppressed"
 _KEY_OF_THE_HOUSE: Final = object()  # only `protect` holds it, so only `protect` can build a ProtectedTable
 _SIZES: Final = {"n_patients": "min_patients", "n_visits": "min_visits", "n_providers": "min_providers"}
+_BEYOND: Final = {
+    "p10": 0.10,
+    "p25": 0.25,
+    "median": 0.50,
+    "p75": 0.25,
+    "p90": 0.10,
+}  # share of patients on the thin side
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,9 @@ def protect(
     -----
     Complements are chosen until an attacker who knows all sums over `margins` can narrow no hidden cell down to fewer
     than `min_patients` values (`continuity.privacy.complements`).
+
+    A percentile (`p10`, `p25`, `median`, `p75`, `p90`) is shown where at least `min_patients` patients lie beyond it,
+    so that `p90` needs 50 patients when the limit is 5: nearer the end it is the value of one of a few.
 
     Examples
     --------
@@ -208,12 +218,20 @@ def _without_hidden(table: pl.DataFrame, keys: Sequence[str], limits: Limits) ->
     left_out = [name for name in table.columns if name.startswith("_") or name == "share_largest_provider"]
     values = [name for name in table.columns if name not in (*keys, *left_out, "undefined_reason")]
     shown = table.with_columns(
-        pl.when(~pl.col("_hidden")).then(_rounded(column, table.schema[column], limits)).alias(column)
+        pl.when(_is_shown(column, limits)).then(_rounded(column, table.schema[column], limits)).alias(column)
         for column in values
     )
     own_reason = pl.col("undefined_reason") if "undefined_reason" in table.columns else pl.lit(None, pl.String)
     reason = pl.when(pl.col("_hidden")).then(pl.lit(SUPPRESSED)).otherwise(own_reason)
     return shown.with_columns(undefined_reason=reason).select(*keys, *values, "undefined_reason")
+
+
+def _is_shown(column: str, limits: Limits) -> pl.Expr:
+    shown = ~pl.col("_hidden")
+    if column not in _BEYOND:
+        return shown
+    needed = round(limits.min_patients / _BEYOND[column])  # a whole number: 10, 4 and 2 times the limit
+    return shown & (pl.col("n_patients") >= needed)
 
 
 def _rounded(column: str, dtype: pl.DataType, limits: Limits) -> pl.Expr:

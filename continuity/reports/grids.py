@@ -216,11 +216,15 @@ _WRITTEN: Final[Mapping[str, Callable[[Any, Words], str]]] = {
 }
 
 
+_PERCENTILES: Final = frozenset({"p10", "p25", "median", "p75", "p90", "quartiles"})
+
+
 def _reason(row: Row, column: str, words: Words) -> str:
     reason = row.get("undefined_reason")
     if reason is not None:
         return words.of_code("reason", reason)
-    # a count or share that is null in a row that is shown was hidden alone, because it is small; a share of visits
-    # has no value of one patient that could be exactly 1
-    hidden_alone = column.startswith(("n_", "share_")) and (column, row.get("index")) != ("share_perfect", OWN_SHARE)
+    # a count, share or percentile that is null in a row that is shown was hidden alone, for few stand behind it; a
+    # share of visits has no value of one patient that could be exactly 1
+    alone = column.startswith(("n_", "share_")) or column in _PERCENTILES
+    hidden_alone = alone and (column, row.get("index")) != ("share_perfect", OWN_SHARE)
     return words(f"reason.{SUPPRESSED if hidden_alone else 'missing'}")

@@ -211,3 +211,13 @@ def test_a_table_of_one_cell_needs_no_keys() -> None:
     frame = pl.DataFrame({"n_patients": [40], "n_undefined": [2], "estimate": [0.3]})
     row = protect(frame, name="t", keys=[], counts=["n_undefined"], margins=[[]]).frame.row(0, named=True)
     assert row == {"n_patients": 40, "n_undefined": None, "estimate": 0.3, "undefined_reason": None}
+
+
+@pytest.mark.parametrize(("column", "times"), [("p10", 10), ("p25", 4), ("median", 2), ("p75", 4), ("p90", 10)])
+@pytest.mark.parametrize("limit", [3, 5, 7])
+def test_a_percentile_needs_enough_patients_beyond_it(column: str, times: int, limit: int) -> None:
+    least = times * limit
+    frame = cells({"n_patients": least - 1}, {"n_patients": least}).with_columns(pl.lit(0.9).alias(column))
+    shown = protect(frame, name="t", keys=["unit"], limits=Limits(min_patients=limit)).frame
+    assert shown[column].to_list() == [None, 0.9]
+    assert shown["estimate"].to_list() == [0.31, 0.31]

@@ -175,6 +175,11 @@ def test_the_flow_does_not_tell_how_few_were_left_out(report: Published) -> None
     assert report.tables["flow"].frame.filter(step="used")["n_patients"].item() is not None
 
 
+def test_no_two_steps_of_the_flow_differ_by_a_few(report: Published) -> None:
+    steps = report.tables["flow"].frame["n_patients"].drop_nulls().to_list()
+    assert [a - b for a in steps for b in steps if 0 < a - b < 5] == []
+
+
 def test_the_flow_of_a_few_is_hidden() -> None:
     """54 patients were used and 50 have a value: shown beside each other they tell of the 4 that each line hides."""
     few = Setting(n_patients=60, patients_per_unit=60, seed=1, activity=2.5, unknown_provider=0.0, steering=0.3)
