@@ -105,7 +105,8 @@ def _flow(steps: pl.DataFrame, whole: ProtectedTable, limits: Limits | None) -> 
 def _too_near(steps: Mapping[str, int], published: Sequence[int], least: int) -> list[str]:
     """Name the steps that differ by 1 to `least` - 1 from a number shown; the patients used are shown before others."""
     shown, told = list(published), []
-    for step in sorted(reversed(list(steps)), key=lambda name: name != "used"):
+    others = [name for name in reversed(list(steps)) if name != "used"]
+    for step in ("used", *others):
         if any(1 <= abs(steps[step] - n) < least for n in shown):
             told.append(step)
         elif steps[step] >= least:
