@@ -64,10 +64,12 @@ def whole(path: Path) -> bool:
     if path.suffix == ".xlsx":
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    text = path.read_text()
+    if path.suffix == ".png":
+        return path.read_bytes().endswith(b"IEND\xaeB`\x82")
+    text = path.read_text(encoding="utf-8")
     if path.suffix == ".json":
         return bool(json.loads(text))
-    return text.rstrip().endswith("</html>") if path.suffix == ".html" else text.endswith("\n")
+    return text.rstrip().endswith(f"</{path.suffix[1:]}>") if path.suffix in (".html", ".svg") else text.endswith("\n")
 
 
 def shown(folder: Path) -> dict[str, bytes]:
