@@ -7,6 +7,7 @@ import polars as pl
 from continuity.evaluation.aggregate import Measured
 from continuity.evaluation.cells import sizes
 from continuity.evaluation.comparison.groups import VISITS, compare
+from continuity.evaluation.groups import members
 from continuity.metrics.engine.prepare import Sources
 from continuity.pipeline.evaluate_job import EvaluateJob
 from continuity.pipeline.summary import groups_of
@@ -26,8 +27,8 @@ def compared(sources: Sources, measured: Measured, job: EvaluateJob) -> tuple[Pr
         needed = list(dict.fromkeys([column, *wanted]))
         rows = measured.per_patient.drop(needed, strict=False)
         placed = rows.join(groups_of(sources, needed, rows), on="patient_id", how="left")
-        if "unit_id" not in placed.columns and (units := groups_of(sources, ["unit_id"], rows)) is not None:
-            placed = placed.join(units, on="patient_id", how="left")
+        if "unit_id" not in placed.columns and members(sources, "unit_id") is not None:
+            placed = placed.join(groups_of(sources, ["unit_id"], rows), on="patient_id", how="left")
         adjust = [name for name in job.adjust if name != column]
         found = compare(placed, column, job.key, adjust=adjust)
         behind = _providers(placed, measured.pairs, column)

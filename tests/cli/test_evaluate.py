@@ -85,6 +85,15 @@ def test_a_time_series_hides_units_with_few_doctors(cli: "Run", folder: Path, tm
     assert json.loads((tmp_path / "summary.json").read_text())["att"] is None
 
 
+def test_groups_are_compared_where_no_table_knows_units(cli: "Run", folder: Path, tmp_path: Path) -> None:
+    for name in ("visits", "patients"):
+        pl.read_parquet(folder / f"{name}.parquet").drop("unit_id").write_parquet(tmp_path / f"{name}.parquet")
+    asked = ["--design", "compare", "--index", "upc", "--by", "sex", "--patients", tmp_path / "patients.parquet"]
+    outcome = cli("evaluate", tmp_path / "visits.parquet", *asked, "-o", tmp_path / "out", "--json")
+    assert outcome.code == 0, outcome.err
+    assert {"sex=female", "sex=male"} <= set(pl.read_parquet(tmp_path / "out" / "effects.parquet")["group"])
+
+
 def test_a_comparison_stands_beside_its_visits(cli: "Run", folder: Path, tmp_path: Path) -> None:
     asked = ["--design", "compare", "--index", "upc", "--by", "unit_id,sex", "--adjust", "n_visits_class,age_band"]
     outcome = cli("evaluate", folder, *asked, "-o", tmp_path, "--language", "sv", "--json")

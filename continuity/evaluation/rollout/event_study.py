@@ -190,7 +190,7 @@ def _placebo_dates(panel: Panel, rows: pl.DataFrame, earlier: int = 2) -> list[d
     moved = before.event_time >= -earlier
     if len(set(before.unit[moved])) < 2 or moved.all():
         return []
-    shifted = Panel(before.frame, before.unit, before.window, before.value, before.weight, moved, before.event_time, {})
+    shifted = replace(before, treated=moved)
     jackknife = Jackknife.of(shifted, lambda part: weights(part, {ATT: part.treated}))
     if ATT not in jackknife.full:
         return []
