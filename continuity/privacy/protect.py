@@ -9,6 +9,7 @@ import polars as pl
 from continuity.errors import ProtectionError
 from continuity.privacy.complements import Margins, hide_complements
 from continuity.privacy.limits import Limits
+from continuity.privacy.ruled import rules_of
 
 SUPPRESSED: Final = "suppressed"
 _KEY_OF_THE_HOUSE: Final = object()  # only `protect` holds it, so only `protect` can build a ProtectedTable
@@ -43,6 +44,8 @@ class ProtectedTable:
         Cells without numbers.
     smallest_cell : int or None
         Patients in the smallest cell shown; null when none is shown.
+    rules : tuple of str
+        The rules that the cells were held to, in the words of `continuity.privacy.ruled`.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ProtectedTable:
     n_suppressed: int
     smallest_cell: int | None
     key_of_the_house: InitVar[object] = None  # not kept, so that no copy with another frame can be made of a table
+    rules: tuple[str, ...] = ()
 
     def __post_init__(self, key_of_the_house: object) -> None:
         if key_of_the_house is not _KEY_OF_THE_HOUSE:
@@ -144,6 +148,7 @@ def protect(
         n_suppressed=int(table["_hidden"].sum()),
         smallest_cell=published["n_patients"].cast(pl.Int64).min(),  # type: ignore[arg-type] # min of Int64 is int or None
         key_of_the_house=_KEY_OF_THE_HOUSE,
+        rules=rules_of(frame.columns, counts, limits, has_sums=bool(margins), has_parent=parent is not None),
     )
 
 
