@@ -17,7 +17,7 @@ from continuity.assignment.settings import Settings
 from continuity.assignment.tables import Opened, open_tables
 from continuity.errors import InputError
 from continuity.pipeline.explain_plan import SCENARIOS, Planned, Shown, compared, explained, page_of
-from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, refuse_gaps, versions
+from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, refuse_gaps, versions, watched
 from continuity.reports import PLAN_FILES
 from continuity.sources import Tables
 
@@ -26,6 +26,7 @@ _ROWS: Final = 1_000_000
 """Patients in memory before they are written beside the output."""
 
 
+@watched
 def assign(
     inputs: Inputs,
     directory: Path,
@@ -44,7 +45,7 @@ def assign(
     Raises
     ------
     InputError
-        The input cannot be read or breaks a rule of the tables.
+        The input cannot be read, changed meanwhile, or breaks a rule of the tables.
     InfeasibleError
         A unit cannot be planned as asked. Nothing is written.
 
@@ -71,6 +72,7 @@ def assign(
             reports.write_plan(page_of(made, summary), beside, language=shown.language)
             text = json.dumps(summary, indent=2, ensure_ascii=False, default=str)
             (beside / "summary.json").write_text(text, encoding="utf-8")
+            inputs.refuse_changed()
             _put(beside, directory)
     said = {name: value for name, value in summary.items() if name not in ("providers", "units", "groups")}
     outputs = [str(directory / name) for name in OUTPUTS if (directory / name).exists()]

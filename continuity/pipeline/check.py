@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from continuity import quality, reports
-from continuity.pipeline.inputs import Inputs, Progress, quietly
+from continuity.pipeline.inputs import Inputs, Progress, quietly, watched
 from continuity.quality import trends
 from continuity.vocabulary import Language
 
 
+@watched
 def check(
     inputs: Inputs,
     directory: Path | None,
@@ -28,7 +29,7 @@ def check(
     Raises
     ------
     InputError
-        The input, or the result of the earlier check, cannot be read.
+        The input, or the result of the earlier check, cannot be read; or the input changed meanwhile.
     """
     earlier = None if previous is None else trends.read_earlier(previous)  # before it may be written over
     if directory is not None:
@@ -39,6 +40,7 @@ def check(
     verdict = quality.check(tables.present(), suites=suites)
     if earlier is not None:
         verdict = trends.compared(verdict, earlier)
+    inputs.refuse_changed()
     written: tuple[Path, ...] = ()
     if directory is not None:
         written = reports.write_quality(verdict, directory, language=language, input_name=inputs.name, with_json=True)

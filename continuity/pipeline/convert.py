@@ -9,13 +9,14 @@ from typing import Any
 import polars as pl
 
 from continuity import files
-from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, versions
+from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, versions, watched
 from continuity.schema import TABLES
 from continuity.sources import Count, Tables
 
 _ACCOUNT = "conversion.json"
 
 
+@watched
 def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> dict[str, Any]:
     """Write visits.parquet and, where the source has them, patients.parquet and providers.parquet.
 
@@ -38,20 +39,19 @@ def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> di
     names = [*(f"{name}.parquet" for name in TABLES), _ACCOUNT]
     inputs.refuse_output(directory / name for name in names)
     account: dict[str, Any] = {}
-    with inputs.unchanged() as unchanged:
-        progress("read")
-        tables = inputs.read(keep=False)
+    progress("read")
+    tables = inputs.read(keep=False)
 
-        def write(folder: Path) -> None:
-            with readable(tables):
-                _write(tables, folder)
-            account.update(_account(inputs, tables.counts, folder))
-            text = json.dumps(account, indent=2, ensure_ascii=False, sort_keys=True)
-            (folder / _ACCOUNT).write_text(text, encoding="utf-8")
-            unchanged()
+    def write(folder: Path) -> None:
+        with readable(tables):
+            _write(tables, folder)
+        account.update(_account(inputs, tables.counts, folder))
+        text = json.dumps(account, indent=2, ensure_ascii=False, sort_keys=True)
+        (folder / _ACCOUNT).write_text(text, encoding="utf-8")
+        inputs.refuse_changed()
 
-        progress("write")
-        files.replace_folder(directory, write, names)
+    progress("write")
+    files.replace_folder(directory, write, names)
     return account
 
 

@@ -8,7 +8,7 @@ from continuity import quality, reports
 from continuity.errors import UsageError
 from continuity.pipeline.comparison import compared
 from continuity.pipeline.evaluate_job import EvaluateJob
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions, watched
 from continuity.pipeline.measure import measure
 from continuity.pipeline.report import critical
 from continuity.pipeline.rollout import as_protected, protected_effects, rollout_effects
@@ -17,6 +17,7 @@ from continuity.reports import Evaluation
 from continuity.sources import tables as tables_source
 
 
+@watched
 def evaluate(inputs: Inputs, directory: Path, job: EvaluateJob, progress: Progress = quietly) -> dict[str, Any]:
     """Estimate effects, protect them, and write effects.parquet, summary.json and evaluation.html.
 
@@ -28,7 +29,7 @@ def evaluate(inputs: Inputs, directory: Path, job: EvaluateJob, progress: Progre
     Raises
     ------
     InputError
-        The input cannot be read, or lacks units.
+        The input cannot be read, changed meanwhile, or lacks units.
     UsageError
         The design cannot answer.
     QualityError
@@ -66,6 +67,7 @@ def evaluate(inputs: Inputs, directory: Path, job: EvaluateJob, progress: Progre
         "versions": versions(),
         "created_on": datetime.now(tz=UTC).date().isoformat(),
     }
+    inputs.refuse_changed()
     page = reports.write_evaluation(Evaluation(table, said, verdict), directory, language=job.language)
     return said | {"page": str(page)}
 

@@ -21,6 +21,7 @@ from continuity.pipeline.inputs import (
     refuse_gaps,
     refuse_nothing,
     versions,
+    watched,
 )
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
 from continuity.vocabulary import Grain, OutputFormat
@@ -29,6 +30,7 @@ ABOUT_PERSONS: Final = "Rows about providers are personal data of employees: not
 _OF_PROVIDERS: Final = ("list", "provider")
 
 
+@watched
 def group_metrics(
     inputs: Inputs,
     output: Path,
@@ -77,5 +79,6 @@ def group_metrics(
     warning = ABOUT_PERSONS if grain in _OF_PROVIDERS else None
     said = {"grain": grain, "parameters": parameters, "note": rules.note, "about_persons": warning}
     note = {**said, "indices": [entry.key for entry in chosen], "versions": versions()}
+    inputs.refuse_changed()
     files.replace_with(output, lambda path: write_table(table, path, note))
     return {"output": str(output), "left_out": left_out, "n_rows": table.height, **said}

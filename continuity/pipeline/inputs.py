@@ -5,9 +5,10 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import polars as pl
 
@@ -22,7 +23,10 @@ from continuity.schema import TableName
 from continuity.sources import ReadOptions, Tables, database, files
 from continuity.vocabulary import SourceKind
 
+P = ParamSpec("P")
+R = TypeVar("R")
 _ENDS: Final = 1 << 16
+_Stamp = tuple[int, int, int, bytes]
 Progress = Callable[[str], None]
 """Called with the name of each step as it starts."""
 
@@ -51,6 +55,7 @@ class Inputs:
     kind: SourceKind = "auto"
     options: ReadOptions = field(default_factory=ReadOptions)
     key: Key | None = None
+    _stamps: dict[Path, _Stamp] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -102,31 +107,46 @@ class Inputs:
         return enter(found, self.files(), self.options, key=self.key, given=tables)
 
     @contextmanager
-    def unchanged(self) -> Iterator[Callable[[], None]]:
-        """Notice a file that changes while it is read: give a check that can be made before something is put in place.
+    def unchanged(self) -> Iterator[None]:
+        """Remember how the files look, for `refuse_changed`; where the work fails, a change is named as the cause.
 
         Raises
         ------
         InputError
-            The size, the time of change, the place, or the first and last bytes of a file differ from the start.
+            The work failed, and a file is not as it was at the start.
         """
-        before = {path: _stamp(path) for path in self.files()}
-
-        def check() -> None:
-            changed = [path.name for path, stamp in before.items() if not path.exists() or _stamp(path) != stamp]
-            if changed:
-                raise InputError(
-                    f"{listing(changed)} changed while it was read.",
-                    allowed="Needed: files that nobody writes to meanwhile.",
-                    next_step="Wait until the export is complete, and start again.",
-                )
-
+        self._stamps.clear()
+        self._stamps.update(self._now())
         try:
-            yield check
-        except pl.exceptions.PolarsError:
-            check()
+            yield
+        except (Exception, pl.exceptions.PanicException):
+            self.refuse_changed()
             raise
-        check()
+
+    def refuse_changed(self) -> None:
+        """Refuse what was read of files that changed meanwhile; to be called when all is read and nothing written yet.
+
+        Raises
+        ------
+        InputError
+            A file has come or gone, or its size, its time of change, its place, or its first and last bytes differ
+            from those at the start of `unchanged`.
+        """
+        changed = sorted({path.name for path, _ in self._stamps.items() ^ self._now().items()})
+        if changed:
+            raise InputError(
+                f"{listing(changed)} changed while it was read.",
+                allowed="Needed: files that nobody writes to meanwhile.",
+                next_step="Wait until the export is complete, and start again.",
+            ) from None
+
+    def _now(self) -> dict[Path, _Stamp]:
+        try:
+            return {path: _stamp(path) for path in self.files()}
+        except (InputError, OSError):
+            if not self._stamps:
+                raise
+            return {}  # all are gone, or one is going
 
     def refuse_output(self, outputs: Iterable[Path]) -> None:
         """Refuse outputs that cannot be written or would replace what is read, before any work is done.
@@ -158,7 +178,7 @@ class Inputs:
         return digest.hexdigest()
 
 
-def _stamp(path: Path) -> tuple[int, int, int, bytes]:
+def _stamp(path: Path) -> _Stamp:
     """Give what changes with a file: its place, size, time of change, and a digest of its first and last bytes."""
     seen = path.stat()
     with path.open("rb") as file:
@@ -166,6 +186,17 @@ def _stamp(path: Path) -> tuple[int, int, int, bytes]:
         file.seek(max(0, seen.st_size - _ENDS))
         digest.update(file.read(_ENDS))
     return seen.st_ino, seen.st_size, seen.st_mtime_ns, digest.digest()
+
+
+def watched(job: Callable[Concatenate[Inputs, P], R]) -> Callable[Concatenate[Inputs, P], R]:
+    """Let a job run in `Inputs.unchanged`, so that it can refuse files that changed while it read them."""
+
+    @wraps(job)
+    def run(inputs: Inputs, /, *arguments: P.args, **more: P.kwargs) -> R:
+        with inputs.unchanged():
+            return job(inputs, *arguments, **more)
+
+    return run
 
 
 def _visits_kept(tables: Tables) -> Tables:

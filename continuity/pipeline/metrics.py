@@ -24,12 +24,14 @@ from continuity.pipeline.inputs import (
     refuse_gaps,
     refuse_nothing,
     versions,
+    watched,
 )
 from continuity.vocabulary import OutputFormat
 
 _COUNTED = ("n_known", "n_unknown")
 
 
+@watched
 def metrics(
     inputs: Inputs,
     output: Path,
@@ -91,6 +93,7 @@ def metrics(
         "indices": [entry.key for entry in chosen],
         "versions": versions(),
     }
+    inputs.refuse_changed()
     files.replace_with(output, lambda path: write_table(table, path, note))
     return {
         "output": str(output),

@@ -12,7 +12,16 @@ from continuity import quality, reports
 from continuity.errors import QualityError
 from continuity.metrics import Rules
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, at_known_level, quietly, refuse_nothing, versions
+from continuity.pipeline.inputs import (
+    Inputs,
+    Progress,
+    as_sources,
+    at_known_level,
+    quietly,
+    refuse_nothing,
+    versions,
+    watched,
+)
 from continuity.pipeline.measure import measure_roles, unknown_share
 from continuity.pipeline.publish import publish
 from continuity.pipeline.publish_more import more_tables
@@ -51,6 +60,7 @@ class ReportJob:
     pdf: bool = False
 
 
+@watched
 def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress = quietly) -> dict[str, Any]:
     """Make the report of a file of visits.
 
@@ -62,7 +72,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
     Raises
     ------
     InputError
-        The input cannot be read.
+        The input cannot be read, or changed meanwhile.
     QualityError
         A critical expectation failed; only quality.html was written.
     UsageError
@@ -106,6 +116,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         created_on=datetime.now(tz=UTC).date(),
     )
     content = ReportContent({**published.tables, **further}, verdict, method)
+    inputs.refuse_changed()
     written = reports.write_report(content, directory, language=job.language, pdf=job.pdf)
     return {
         "report": str(directory / "report.html"),
@@ -127,6 +138,7 @@ def gate(tables: Tables, inputs: Inputs, directory: Path, job: ReportJob) -> qua
     """
     verdict = quality.check(tables.present(), suites=job.suites)
     if not verdict.passed:
+        inputs.refuse_changed()
         reports.write_quality(verdict, directory, language=job.language, input_name=inputs.name, with_json=False)
         raise critical(verdict, inputs, directory / "quality.html", earlier=directory / "report.html")
     return verdict

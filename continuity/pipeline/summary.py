@@ -15,7 +15,16 @@ from continuity.metrics import Rules, index
 from continuity.metrics.engine.allowed import allowed, rules_of
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, at_known_level, quietly, refuse_nothing, versions
+from continuity.pipeline.inputs import (
+    Inputs,
+    Progress,
+    as_sources,
+    at_known_level,
+    quietly,
+    refuse_nothing,
+    versions,
+    watched,
+)
 from continuity.pipeline.measure import measure, roles_of
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
 from continuity.pipeline.report import critical
@@ -34,6 +43,7 @@ _NO_GROUPS: Final = frozenset(
 """Columns whose values belong to one person, visit or moment: the names of their cells alone would tell on somebody."""
 
 
+@watched
 def summary(
     inputs: Inputs,
     output: Path,
@@ -58,7 +68,7 @@ def summary(
     UsageError
         A column of `by` has a value for each person, visit or moment.
     InputError
-        The input cannot be read, or no table has a column of `by`.
+        The input cannot be read or changed meanwhile, or no table has a column of `by`.
     QualityError
         A critical expectation failed.
     """
@@ -90,6 +100,7 @@ def summary(
     table = _protected(rows, list(dict.fromkeys(by)), limits)
     progress("write")
     note = {"parameters": parameters, "note": rules.note, "by": list(by), **how, "versions": versions()}
+    inputs.refuse_changed()
     files.replace_with(output, lambda path: write_table(table.frame, path, note))
     return {
         "output": str(output),
