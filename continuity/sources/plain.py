@@ -5,7 +5,7 @@ One look at the bytes proves that a file is plain; any other goes to `csv`, whic
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeAlias
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from continuity.errors import InputError
 from continuity.sources import csv
 from continuity.sources.base import ReadOptions
 
@@ -78,10 +79,22 @@ def scan(path: Path, options: ReadOptions, needed: Iterable[str], loose: Iterabl
     look = _look(path, separator, np.isin(names, sorted(set(columns) - set(loose)))) if is_known else _ODD
     needs_decoding = not look.is_utf8 and (look.is_marked or options.encoding == "utf-8")
     if not look.is_plain or needs_decoding:
-        return csv.scan(path, options).select(columns)
+        return _chosen(csv.scan(path, replace(options, separator=separator)), names, columns, path)
     encoding: Literal["utf8", "utf8-lossy"] = "utf8" if look.is_utf8 else "utf8-lossy"
     frame = pl.scan_csv(path, separator=separator, infer_schema=False, glob=False, quote_char=None, encoding=encoding)
-    return frame.select(columns)
+    return _chosen(frame, names, columns, path)
+
+
+def _chosen(frame: pl.LazyFrame, names: list[str], columns: list[str], path: Path) -> pl.LazyFrame:
+    """Choose columns by their place in the header: Polars keeps the white space around their names."""
+    found = frame.collect_schema().names()
+    if len(found) != len(names):
+        raise InputError(
+            f"The header of {path.name} has a separator inside the name of a column.",
+            allowed="Needed: names of columns without commas and semicolons.",
+            next_step="Rename the column, or leave it out of the export.",
+        )
+    return frame.select(pl.col(found[names.index(name)]).alias(name) for name in columns)
 
 
 def _look(path: Path, separator: str, is_needed: Flags) -> _Look:

@@ -130,6 +130,22 @@ def test_typed_files_alone_keep_their_whole_numbers(tmp_path) -> None:
     assert visits.select("patient_id", "visit_id", "provider_id").rows() == [(1, 10, 5), (2, 20, None)]
 
 
+@pytest.mark.parametrize("name", ["kaynti_id ", " kaynti_id", '"kaynti_id" ', ' "kaynti_id"'])
+def test_white_space_around_the_names_of_columns_does_not_matter(name, tmp_path) -> None:
+    """Found by fuzzing: a name with a blank beside it was found in the header, and then not in the table."""
+    path = extract(tmp_path, ROW, head=HEAD.replace("kaynti_id", name, 1))
+    assert read(path, options=EVERY).visits.collect()["visit_id"].to_list() == ["1"]
+
+
+def test_a_header_that_cannot_be_told_apart_is_one_error(tmp_path) -> None:
+    rows = [f"{ROW};{n}" for n in range(9)]
+    with pytest.raises(InputError, match="has a separator inside the name of a column"):
+        read(extract(tmp_path, *rows, head=f'{HEAD};"a;b"'))
+    rows = [",".join(row.split(";")) for row in rows]  # as many commas as semicolons in the header, found by fuzzing
+    with pytest.raises(InputError, match="9 rows have more or fewer fields than the header's 12"):
+        read(extract(tmp_path, *rows, head=HEAD + "," * 11))
+
+
 def test_blank_ids_of_professionals_are_unknown_and_counted(tmp_path) -> None:
     path = extract(
         tmp_path, ROW, edited(kaynti_id="2", skaynti_toteuttaja="   "), edited(kaynti_id="3", skaynti_toteuttaja="")
