@@ -28,6 +28,7 @@ from continuity.vocabulary import Design, words
     help="Mix of patients that a comparison makes alike: n_visits_class, age_band, sex, is_chronic, ...",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A folder.")
+@options.breaks
 @options.language
 @options.reading
 @options.ruling
@@ -48,6 +49,7 @@ def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     columns = [name for part in given.pop("by") for name in options.split(part) or ()]
     adjust = options.split(given.pop("adjust")) or ()
     limits = options.limits_of(given)
+    given["breaks"] = options.breaks_of(given)
     job = EvaluateJob(by=columns, adjust=adjust, rules=rules, spans=spans, limits=limits, **given)
     with talk.progress(quiet=quiet) as progress:
         said = evaluate(inputs, output, job, progress)

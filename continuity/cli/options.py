@@ -29,6 +29,13 @@ def _words(name: str, kind: object, text: str, **more: Any) -> Callable[[Any], A
 
 visits = click.argument("visits", metavar="VISITS")
 language = _words("--language", v.Language, "Language of the pages.", default="en", show_default=True)
+breaks = click.option(
+    "--break",
+    "breaks",
+    metavar="DATE=TEXT",
+    multiple=True,
+    help="A reform or change of systems to mark in courses over time; may be repeated.",
+)
 pdf = click.option("--pdf", is_flag=True, help="Write report.pdf too; needs the extra pdf.")
 suites = click.option(
     "--suites", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of your own expectations."
@@ -238,6 +245,19 @@ def group_indices_of(given: Given, grain: Any, *, with_lists: bool) -> tuple[str
     means = tuple(f"mean_{key}" for key in ("upc", "coc", "secon"))
     usual = {"list": ("slicc", *means), "provider": ("own_patient_ratio",) if with_lists else ("coc_at_least",)}
     return tuple(asked) or usual.get(grain, means)
+
+
+def breaks_of(given: Given) -> Any:
+    """Give the breaks of the series, and take their option out of `given`.
+
+    Raises
+    ------
+    UsageError
+        One cannot be read.
+    """
+    from continuity.reports import breaks_of
+
+    return breaks_of(given.pop("breaks"))
 
 
 def limits_of(given: Given) -> Any:

@@ -15,6 +15,7 @@ from continuity.cli import options, talk
 @options.reading
 @options.ruling
 @options.protecting
+@options.breaks
 @options.suites
 @options.pdf
 @options.talking
@@ -30,7 +31,7 @@ def command(
 
     inputs = options.inputs_of(given)
     rules, spans = options.rules_of(given, same_day="patient_provider_day")
-    job = ReportJob(rules, spans, language, options.limits_of(given), suites, pdf)
+    job = ReportJob(rules, spans, language, options.limits_of(given), suites, pdf, options.breaks_of(given))
     with talk.progress(quiet=quiet) as progress:
         said = report(inputs, output, job, progress)
     lines = [

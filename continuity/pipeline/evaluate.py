@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from continuity import quality, reports
 from continuity.errors import UsageError
 from continuity.pipeline.comparison import compared
@@ -63,6 +65,9 @@ def evaluate(inputs: Inputs, directory: Path, job: EvaluateJob, progress: Progre
         "by": list(job.by),
         "n_suppressed": table.n_suppressed,
         "parameters": job.rules.as_parameters(),
+        "time_zone": inputs.options.time_zone,
+        "windows": [[moment.isoformat() for moment in window] for window in _windows(measured.per_patient)],
+        "breaks": [{"date": one.day.isoformat(), "text": one.text} for one in job.breaks],
         "input": {"name": inputs.name, "sha256": inputs.fingerprint()},
         "versions": versions(),
         "created_on": datetime.now(tz=UTC).date().isoformat(),
@@ -70,6 +75,10 @@ def evaluate(inputs: Inputs, directory: Path, job: EvaluateJob, progress: Progre
     inputs.refuse_changed()
     page = reports.write_evaluation(Evaluation(table, said, verdict), directory, language=job.language)
     return said | {"page": str(page)}
+
+
+def _windows(per_patient: pl.DataFrame) -> list[tuple[datetime, datetime]]:
+    return per_patient.select("window_start", "window_end").unique().sort("window_start", "window_end").rows()
 
 
 def _refuse(job: EvaluateJob) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from continuity.metrics import Rules
 from continuity.metrics.engine.windows import Window
 from continuity.privacy import Limits
+from continuity.reports import Break
 from continuity.vocabulary import Design, Language
 
 
@@ -28,6 +29,8 @@ class EvaluateJob:
     spans : sequence of Window or None
     limits : Limits
     language : {"fi", "sv", "en"}
+    breaks : tuple of Break
+        Changes at the site that break courses over time; `reports.breaks_of` reads them from texts.
     """
 
     design: Design
@@ -39,3 +42,4 @@ class EvaluateJob:
     spans: Sequence[Window] | None
     limits: Limits
     language: Language
+    breaks: tuple[Break, ...] = ()

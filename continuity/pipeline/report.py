@@ -50,6 +50,8 @@ class ReportJob:
         A folder of expectations in the place of our own.
     pdf : bool
         Whether report.pdf is written too.
+    breaks : tuple of Break
+        Changes at the site that break the course over time; `reports.breaks_of` reads them from texts.
     """
 
     rules: Rules
@@ -58,6 +60,7 @@ class ReportJob:
     limits: Limits
     suites: Path | None = None
     pdf: bool = False
+    breaks: tuple[reports.Break, ...] = ()
 
 
 @watched
@@ -106,7 +109,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         indices=REPORT_INDICES,
         window_start=start,
         window_end=end,
-        parameters=rules.as_parameters() | ({"adjusted_for": ", ".join(adjusted_for)} if adjusted_for else {}),
+        parameters=_parameters(rules, adjusted_for, job.breaks),
         unit_rule=published.unit_rule or "most_visits",
         team_rule=published.team_rule or "most_visits",
         time_zone=inputs.options.time_zone,
@@ -114,6 +117,7 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         input_fingerprint=inputs.fingerprint(),
         versions=versions(),
         created_on=datetime.now(tz=UTC).date(),
+        breaks=job.breaks,
     )
     content = ReportContent({**published.tables, **further}, verdict, method)
     inputs.refuse_changed()
@@ -126,6 +130,14 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         "n_warnings": len(verdict.warnings),
         "unknown_share": unknown,
     }
+
+
+def _parameters(rules: Rules, adjusted_for: Sequence[str], breaks: Sequence[reports.Break]) -> dict[str, str]:
+    further = {
+        "adjusted_for": ", ".join(adjusted_for),
+        "breaks": "; ".join(f"{one.day.isoformat()}={one.text}" for one in breaks),
+    }
+    return rules.as_parameters() | {name: value for name, value in further.items() if value}
 
 
 def gate(tables: Tables, inputs: Inputs, directory: Path, job: ReportJob) -> quality.QualityResult:

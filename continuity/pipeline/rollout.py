@@ -29,7 +29,8 @@ def rollout_effects(
     parts, left_out = [whole.frame], {}
     for column in job.by:
         placed = rows.join(groups_of(sources, [column], measured.per_patient), on="patient_id", how="left")
-        for (group,), own in placed.drop_nulls(column).sort(column).group_by(column, maintain_order=True):
+        ordered = placed.drop_nulls(column).sort(column).with_columns(pl.col(column).cast(pl.String))
+        for (group,), own in ordered.group_by(column, maintain_order=True):
             name = f"{column}={group}"
             try:
                 parts.append(estimate(own, rollout, job.key).frame.with_columns(group=_named(name)))

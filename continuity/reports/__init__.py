@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from continuity import __version__
 from continuity.files import replace_with
+from continuity.reports.breaks import Break, breaks_of
 from continuity.reports.charts import Canvas
 from continuity.reports.content import Method, ReportContent
 from continuity.reports.evaluation import Evaluation, evaluation_page
@@ -43,10 +44,12 @@ PLAN_FILES = (
 
 __all__ = [
     "PLAN_FILES",
+    "Break",
     "Evaluation",
     "Method",
     "PanelPlan",
     "ReportContent",
+    "breaks_of",
     "require_typst",
     "shown_providers",
     "write_evaluation",

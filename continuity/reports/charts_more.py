@@ -1,27 +1,28 @@
 """Further figures as pure functions: the course over time, access beside continuity, and the map of tiles."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from continuity.evaluation.national import BREAK_YEAR
+from continuity.reports import breaks
 from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Canvas, finish
 from continuity.reports.counties import layout
+from continuity.reports.label_places import cut, place_labels
 from continuity.reports.wording import Words
 
 if TYPE_CHECKING:
     import altair as alt
 
-REFORM: Final = datetime(BREAK_YEAR, 1, 1)
 _HEIGHT: Final = 280
 _TILES: Final = ("#e4eff2", "#b9d5dd", "#7db0bf", "#2f7f96", "#0b4657")
 _DARK: Final = 3  # from this shade on letters are white
 _MOST_NAMED: Final = 15
 _MOST_TICKS: Final = 6
 _LEAST_SPAN: Final = 0.2
+_BESIDE_AXES: Final = (76.0, 56.0)  # pixels that the axes take from the width and the height
 
 
 def period_name(start: datetime, end: datetime) -> str:
@@ -39,8 +40,10 @@ def period_name(start: datetime, end: datetime) -> str:
     )
 
 
-def over_time(rows: pl.DataFrame, *, top: float, canvas: Canvas) -> "alt.LayerChart":
-    """Draw an index by period with intervals; a line is broken where the reform lies between two periods.
+def over_time(
+    rows: pl.DataFrame, *, top: float, canvas: Canvas, days: Sequence[date] = (breaks.REFORM_DAY,)
+) -> "alt.LayerChart":
+    """Draw an index by period with intervals; a line is broken where a break lies between two periods or inside one.
 
     Parameters
     ----------
@@ -49,6 +52,8 @@ def over_time(rows: pl.DataFrame, *, top: float, canvas: Canvas) -> "alt.LayerCh
     top : float
         End of the axis.
     canvas : Canvas
+    days : sequence of date
+        The breaks; those outside the periods are not drawn.
 
     Returns
     -------
@@ -57,13 +62,14 @@ def over_time(rows: pl.DataFrame, *, top: float, canvas: Canvas) -> "alt.LayerCh
     import altair as alt
 
     words = canvas.words
-    names = [period_name(*row) for row in rows.select("period_start", "period_end").rows()]
+    periods = rows.select("period_start", "period_end").rows()
+    names = [period_name(*period) for period in periods]
     data = rows.with_row_index("place").select(
         pl.col("place").cast(pl.Int64),
         "estimate",
         "ci_low",
         "ci_high",
-        after=pl.col("period_start") >= REFORM,
+        piece=pl.Series(breaks.piece(days, periods), dtype=pl.Int64),
         shown=_texts(rows["estimate"], words.style.decimals),
         hidden=_reasons(rows, words),
     )
@@ -81,8 +87,8 @@ def over_time(rows: pl.DataFrame, *, top: float, canvas: Canvas) -> "alt.LayerCh
     )
     base = alt.Chart(data).encode(x=alt.X("place:Q", axis=axis, scale=scale))
     layers = [
-        *_reform(rows, words),
-        base.mark_line(color=ACCENT_SOFT, strokeWidth=1.5).encode(y=y("estimate"), detail="after:N"),
+        *breaks.lines(days, periods, field="place", canvas=canvas),
+        base.mark_line(color=ACCENT_SOFT, strokeWidth=1.5).encode(y=y("estimate"), detail="piece:N"),
         base.mark_rule(strokeWidth=3, color=ACCENT_SOFT, strokeCap="round").encode(y=y("ci_low"), y2="ci_high:Q"),
         base.mark_point(size=80, filled=True, color=ACCENT, opacity=1).encode(y=y("estimate")),
     ]
@@ -91,25 +97,6 @@ def over_time(rows: pl.DataFrame, *, top: float, canvas: Canvas) -> "alt.LayerCh
     gone = base.mark_text(angle=270, align="left", dx=6, color=MUTED, fontStyle="italic")
     layers.append(gone.encode(y=alt.datum(0), text="hidden:N"))
     return finish(alt.LayerChart(layer=layers), canvas, height=_HEIGHT)
-
-
-def has_reform(rows: pl.DataFrame) -> bool:
-    """Tell whether the reform lies inside these periods."""
-    before, after = pl.col("period_start") < REFORM, pl.col("period_end") > REFORM
-    return bool(rows.select(before.any() & after.any() & (pl.col("period_start") >= REFORM).any()).item())
-
-
-def _reform(rows: pl.DataFrame, words: Words) -> list["alt.Chart"]:
-    import altair as alt
-
-    if not has_reform(rows):
-        return []
-    line = alt.Chart(pl.DataFrame({"place": [rows.filter(pl.col("period_start") < REFORM).height - 0.5]}))
-    text = line.mark_text(align="left", baseline="top", dx=5, color=MUTED, text=words.style.day(REFORM.date()))
-    return [
-        line.mark_rule(strokeDash=[4, 3], color=MUTED).encode(x="place:Q"),
-        text.encode(x="place:Q", y=alt.value(0)),
-    ]
 
 
 def beside(rows: pl.DataFrame, *, canvas: Canvas) -> "alt.LayerChart":
@@ -129,19 +116,20 @@ def beside(rows: pl.DataFrame, *, canvas: Canvas) -> "alt.LayerChart":
 
     words = canvas.words
     data = rows.drop_nulls(["estimate", "share_within_14_days"]).select(
-        "estimate", "share_within_14_days", name=pl.col("name").str.slice(0, canvas.n_letters // 2)
+        "estimate", "share_within_14_days", name=cut(pl.col("name"), canvas.n_letters // 2)
     )
+    across, up = _around(data["estimate"]), _around(data["share_within_14_days"])
     middle = (_middle(data["estimate"]), _middle(data["share_within_14_days"]))
     x: Any = alt.X(
         "estimate:Q",
         title=words("figures.axis_index"),
-        scale=alt.Scale(domain=_around(data["estimate"]), nice=False),
+        scale=alt.Scale(domain=across, nice=False),
         axis=alt.Axis(format=".2f", tickCount=canvas.n_ticks),
     )
     y: Any = alt.Y(
         "share_within_14_days:Q",
         title=words("figures.axis_within"),
-        scale=alt.Scale(domain=_around(data["share_within_14_days"]), nice=False),
+        scale=alt.Scale(domain=up, nice=False),
         axis=alt.Axis(format=".0%", tickCount=5),
     )
     base = alt.Chart(data).encode(x=x, y=y)
@@ -150,8 +138,29 @@ def beside(rows: pl.DataFrame, *, canvas: Canvas) -> "alt.LayerChart":
     layers = [rule.encode(x=x), rule.encode(y=y)]
     layers.append(base.mark_point(size=90, filled=True, color=ACCENT, opacity=1))
     if data.height <= _MOST_NAMED:
-        layers.append(base.mark_text(dy=-11, color=INK).encode(text="name:N"))
+        layers += _names(data, (across, up), x, y, canvas)
     return finish(alt.LayerChart(layer=layers), canvas, height=_HEIGHT + 40)
+
+
+def _names(
+    data: pl.DataFrame, domains: tuple[Sequence[float], Sequence[float]], x: Any, y: Any, canvas: Canvas
+) -> list["alt.Chart"]:
+    """Write the names of the dots where they cover neither dots nor one another."""
+    import altair as alt
+
+    across, up = domains
+    size = (canvas.width - _BESIDE_AXES[0], _HEIGHT + 40.0 - _BESIDE_AXES[1])
+    dots = [
+        (size[0] * (one - across[0]) / (across[1] - across[0]), size[1] * (up[1] - other) / (up[1] - up[0]))
+        for one, other in data.select("estimate", "share_within_14_days").rows()
+    ]
+    chosen = place_labels(dots, data["name"].to_list(), size)
+    drawn = []
+    for spot in dict.fromkeys(spot for spot in chosen if spot is not None):
+        rows = data.filter(pl.Series([one == spot for one in chosen]))
+        text = alt.Chart(rows).mark_text(dx=spot.dx, dy=spot.dy, align=spot.align, baseline="middle", color=INK)
+        drawn.append(text.encode(x=x, y=y, text="name:N"))
+    return drawn
 
 
 def tiles_of(rows: pl.DataFrame, *, canvas: Canvas) -> "alt.LayerChart":

@@ -1,15 +1,21 @@
 """What the page of a comparison says: whether groups differ by more than chance, and where each one stands."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import polars as pl
 
 from continuity.privacy import ProtectedTable
+from continuity.reports import breaks
+from continuity.reports.breaks import Break, Period
 from continuity.reports.comparison_chart import MOST_ROWS, course, funnel, standings
+from continuity.reports.evaluation_text import breaks_in, periods_in
 from continuity.reports.findings import PLACES, Findings, Section, picture
 from continuity.reports.grids import Cell, Grid
+from continuity.reports.group_words import named_values
+from continuity.reports.method import choice_of
 from continuity.reports.wording import Words
 
 _COLUMNS: Final = ("mean", "standardised", "adjusted", "shrunk", "reliability", "rank")
@@ -22,8 +28,11 @@ def comparison_findings(table: ProtectedTable, said: Mapping[str, Any], words: W
     for by, found in said["comparisons"].items():
         title = words.of_code("group", by)
         answers.append(_answer(title, found, words))
-        sections += _sections(by, title, table.frame.filter(pl.col("group").str.starts_with(f"{by}=")), words)
-    adjusted = ", ".join(words.of_code("group", name) for name in said["adjust"]) or words("reason.missing")
+        rows = table.frame.filter(pl.col("group").str.starts_with(f"{by}="))
+        named = named_values(rows.with_columns(pl.col("group").str.strip_prefix(f"{by}=")), by, words)
+        periods = periods_in(found["windows"])
+        sections += _sections(by, title, named, Course(periods, breaks_in(said)), words)
+    adjusted = choice_of(", ".join(said["adjust"]), words)
     return Findings(
         title=words("evaluation.title_compare"),
         answer=tuple(answers),
@@ -49,8 +58,19 @@ def _answer(title: str, found: Mapping[str, Any], words: Words) -> str:
     )
 
 
-def _sections(by: str, title: str, frame: pl.DataFrame, words: Words) -> list[Section]:
-    named = frame.with_columns(pl.col("group").str.strip_prefix(f"{by}="))
+@dataclass(frozen=True)
+class Course:
+    """The windows behind a course over time, and the breaks of the site."""
+
+    periods: list[Period]
+    marked: tuple[Break, ...]
+
+    def head(self, back: int, words: Words) -> str:
+        """Name a window by its first day, or by how far it lies before the last."""
+        return words.style.day(self.periods[back - 1][0].date()) if self.periods else words.style.count(back)
+
+
+def _sections(by: str, title: str, named: pl.DataFrame, when: Course, words: Words) -> list[Section]:
     last = named.filter(pl.col("event_time").is_null())
     shown = last.filter(term="mean").drop_nulls("estimate").height
     few = 0 < shown <= MOST_ROWS
@@ -68,10 +88,20 @@ def _sections(by: str, title: str, frame: pl.DataFrame, words: Words) -> list[Se
         parts.append(Section(name, words("evaluation.lead_funnel"), drawn, _limits(last, name, words)))
     earlier = named.filter(term="mean").drop_nulls("estimate")
     if earlier["event_time"].count() and earlier["group"].n_unique() <= MOST_ROWS // 4:
-        name = words("evaluation.figure_course", by=title)
-        drawn = picture(name, "", partial(course, earlier), key=f"{by}-course", words=words)
-        parts.append(Section(name, words("evaluation.lead_course"), drawn, _course_grid(earlier, name, words)))
+        parts.append(_over_time(by, title, earlier, when, words))
     return parts
+
+
+def _over_time(by: str, title: str, earlier: pl.DataFrame, when: Course, words: Words) -> Section:
+    name = words("evaluation.figure_course", by=title)
+    # a reform of the whole country is drawn like those of the site
+    days = [breaks.REFORM_DAY, *(one.day for one in when.marked)]
+    draw = partial(course, earlier, periods=when.periods, days=days)
+    drawn = picture(name, "", draw, key=f"{by}-course", words=words)
+    notes = [words("figures.reform")] if breaks.place(breaks.REFORM_DAY, when.periods) is not None else []
+    notes += breaks.note(breaks.inside(when.marked, when.periods), words)
+    lead = words("evaluation.lead_course_days" if when.periods else "evaluation.lead_course")
+    return Section(name, lead, drawn, _course_grid(earlier, name, when, words), " ".join(notes))
 
 
 def _grid(last: pl.DataFrame, title: str, words: Words) -> Grid:
@@ -105,9 +135,9 @@ def _limits(last: pl.DataFrame, name: str, words: Words) -> Grid:
     return Grid(name, tuple((words(key), numeric) for key, numeric in heads), rows)
 
 
-def _course_grid(earlier: pl.DataFrame, name: str, words: Words) -> Grid:
+def _course_grid(earlier: pl.DataFrame, name: str, when: Course, words: Words) -> Grid:
     times = sorted(earlier["event_time"].fill_null(0).unique())
-    heads = ((words("column.group"), False), *((words.style.count(time), True) for time in times))
+    heads = ((words("column.group"), False), *((when.head(time, words), True) for time in times))
     rows = []
     for (group,), own in earlier.sort("group").group_by("group", maintain_order=True):
         values = dict(own.select(pl.col("event_time").fill_null(0), "estimate").iter_rows())

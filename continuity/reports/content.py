@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from continuity.privacy import ProtectedTable
+from continuity.reports.breaks import Break
 
 if TYPE_CHECKING:
     from continuity.quality import QualityResult
@@ -33,6 +34,8 @@ class Method:
         Versions of this package, Python and the libraries that made numbers.
     created_on : date
         The day of the run.
+    breaks : tuple of Break
+        Changes at the site that break the course over time; the national reform is always among the breaks.
     """
 
     indices: tuple[str, ...]
@@ -46,6 +49,7 @@ class Method:
     input_fingerprint: str
     versions: Mapping[str, str]
     created_on: date
+    breaks: tuple[Break, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import polars as pl
 from continuity.privacy import ProtectedTable
 from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Canvas, finish
 from continuity.reports.grids import number
+from continuity.reports.group_words import group_name
+from continuity.reports.label_places import cut
 
 if TYPE_CHECKING:
     import altair as alt
@@ -59,9 +61,8 @@ def by_unit(table: ProtectedTable, canvas: Canvas) -> "alt.LayerChart":
     words = canvas.words
     rows = _drawn(table, pl.col("term") == "effect").sort("estimate", descending=True).with_row_index("position")
     shown = [number(value, "decimal", words) for value in rows["estimate"]]
-    data = rows.with_columns(
-        name=pl.col("group").str.slice(0, canvas.n_letters), shown=pl.Series(shown, dtype=pl.String)
-    )
+    groups = pl.Series([group_name(group, words) for group in rows["group"]], dtype=pl.String)
+    data = rows.with_columns(name=cut(pl.lit(groups), canvas.n_letters), shown=pl.Series(shown, dtype=pl.String))
     base = alt.Chart(data).encode(y=alt.Y("position:O", axis=None))
     x: Any = alt.X("ci_low:Q", title=words("evaluation.axis_effect"), axis=alt.Axis(tickCount=canvas.n_ticks))
     layers = [

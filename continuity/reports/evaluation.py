@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from continuity.privacy import ProtectedTable
 from continuity.reports.comparison_view import comparison_findings
+from continuity.reports.evaluation_text import breaks_in, evaluation_paragraphs, evaluation_references
 from continuity.reports.findings import Findings
 from continuity.reports.grids import Grid
 from continuity.reports.labels import definition, index_label
@@ -58,6 +59,8 @@ def evaluation_page(content: Evaluation, words: Words) -> str:
         HTML that stands alone.
     """
     said = content.summary
+    found = _VIEWS[said["design"]](content.effects, said, words)
+    paragraphs = evaluation_paragraphs(content.effects, said, found.method, words)
     return render(
         "evaluation.html",
         words,
@@ -65,13 +68,29 @@ def evaluation_page(content: Evaluation, words: Words) -> str:
         input_name=said["input"]["name"],
         version=said["versions"].get("continuity", ""),
         created_on=words.style.day(date.fromisoformat(said["created_on"])),
-        found=_VIEWS[said["design"]](content.effects, said, words),
+        found=found,
+        paragraphs=paragraphs,
+        references=evaluation_references(paragraphs),
         definition=definition(said["index"], words),
-        rules=_rules(said["parameters"], words),
+        rules=_rules(said, words),
+        versions=_versions(said, words),
         quality=quality_view(content.quality, words),
     )
 
 
-def _rules(parameters: Mapping[str, str], words: Words) -> Grid:
-    chosen = [(words.of_code("parameter", name), choice_of(value, words)) for name, value in parameters.items()]
-    return two_columns(words("method.rules_title"), ("method.rule", "method.choice"), chosen, words)
+def _rules(said: Mapping[str, Any], words: Words) -> Grid:
+    """Give every rule of the computation with its choice, and what the design was told."""
+    named = [choice_of(value, words) for value in said["parameters"].values()]
+    chosen = dict(zip((words.of_code("parameter", name) for name in said["parameters"]), named, strict=True))
+    chosen[words("parameter.time_zone")] = said["time_zone"]
+    if said.get("adjust"):
+        chosen[words("parameter.adjusted_for")] = choice_of(", ".join(said["adjust"]), words)
+    if said["breaks"]:
+        texts = (f"{words.style.day(one.day)} {one.text}" for one in breaks_in(said))
+        chosen[words("parameter.breaks")] = "; ".join(texts)
+    return two_columns(words("method.rules_title"), ("method.rule", "method.choice"), chosen.items(), words)
+
+
+def _versions(said: Mapping[str, Any], words: Words) -> Grid:
+    pairs = (*said["versions"].items(), (words("method.fingerprint"), said["input"]["sha256"]))
+    return two_columns(words("method.versions_title"), ("method.component", "method.version"), pairs, words)

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from continuity.reports import breaks
 from continuity.reports.charts import Canvas, axis_top
-from continuity.reports.charts_more import beside, has_reform, over_time, period_name, tiles_of
+from continuity.reports.charts_more import beside, over_time, period_name, tiles_of
 from continuity.reports.comparison_chart import funnel
 from continuity.reports.content import ReportContent
 from continuity.reports.counties import county_code
 from continuity.reports.figure import Figure, make_figure, roles_with_rows, rows_for
 from continuity.reports.grids import place
-from continuity.reports.rows import rows_of
+from continuity.reports.rows import periods_of, rows_of
 from continuity.reports.standing import standing
 from continuity.reports.wording import Words
 
@@ -66,11 +67,14 @@ def _trend(content: ReportContent, index: str, roles: Sequence[str], words: Word
     names = [period_name(*row) for row in rows.select("period_start", "period_end").rows()]
     rows = rows.with_columns(period=pl.Series(names))
     top = axis_top(table, roles, index)
+    days = (breaks.REFORM_DAY, *(one.day for one in content.method.breaks))
 
     def draw(role: str, canvas: Canvas) -> "alt.LayerChart":
-        return over_time(rows.filter(role=role).sort("period_start"), top=top, canvas=canvas)
+        return over_time(rows.filter(role=role).sort("period_start"), top=top, canvas=canvas, days=days)
 
-    note = words("figures.reform") if has_reform(rows) else ""
+    periods = periods_of(content)
+    notes = [words("figures.reform")] if breaks.place(breaks.REFORM_DAY, periods) is not None else []
+    note = " ".join([*notes, *breaks.note(breaks.inside(content.method.breaks, periods), words)])
     return make_figure("trend", draw, roles, rows, ("period", *_SIZES), words=words, note=note)
 
 

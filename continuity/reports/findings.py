@@ -31,12 +31,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with a picture, where there is one, and the rows behind it."""
+    """A heading with a picture, where there is one, the rows behind it, and what the picture needs to be read right."""
 
     title: str
     lead: str
     picture: Picture | None
     grid: Grid
+    note: str = ""
 
 
 @dataclass(frozen=True)

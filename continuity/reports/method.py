@@ -27,6 +27,8 @@ def rules_of(method: Method, words: Words) -> Grid:
     """
     period = words.style.period(method.window_start, method.window_end)
     fixed = {"window": period, "created_on": words.style.day(method.created_on), "time_zone": method.time_zone}
+    if method.breaks:
+        fixed["breaks"] = "; ".join(f"{words.style.day(one.day)} {one.text}" for one in method.breaks)
     coded = {"unit_rule": method.unit_rule, "team_rule": method.team_rule, **method.parameters}
     choices = fixed | {name: choice_of(value, words) for name, value in coded.items() if name not in fixed}
     pairs = ((words.of_code("parameter", name), choice) for name, choice in choices.items())

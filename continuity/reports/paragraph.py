@@ -1,7 +1,7 @@
 """The methods of a report as paragraphs that can be pasted into a paper, with citation keys and the references."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,10 +10,12 @@ from typing import Final
 import polars as pl
 
 from continuity.metrics import index
+from continuity.privacy import Limits
+from continuity.reports import breaks
 from continuity.reports.content import ReportContent
 from continuity.reports.labels import index_label
 from continuity.reports.method import choice_of
-from continuity.reports.rows import OWN_SHARE, rows_of
+from continuity.reports.rows import OWN_SHARE, periods_of, rows_of
 from continuity.reports.wording import Words
 
 _FILE: Final = Path(__file__).parent / "references.csv"
@@ -62,7 +64,9 @@ def paragraphs(content: ReportContent, words: Words) -> tuple[str, ...]:
     tuple of str
         Paragraphs of whole sentences. Citations are keys in brackets, as Pandoc and Quarto read them.
     """
-    parts = (_data(content, words), _computation(content, words), _groups(content, words), _release(content, words))
+    method = content.method
+    last = release(content.tables["whole"].limits, method.versions, method.input_fingerprint, words)
+    parts = (_data(content, words), _computation(content, words), _groups(content, words), last)
     return tuple(filter(None, (" ".join(part) for part in parts)))
 
 
@@ -73,6 +77,11 @@ def references(content: ReportContent) -> tuple[Reference, ...]:
         keys |= set(cited(_SLICC))
     if "adjusted" in content.tables:
         keys |= set(_OF_ADJUSTMENT)
+    return entries(keys)
+
+
+def entries(keys: Collection[str]) -> tuple[Reference, ...]:
+    """Give the entries of the list of references with these keys, in their order."""
     return tuple(Reference(key, text) for key, _, text in _known().sort("key").rows() if key in keys)
 
 
@@ -88,11 +97,15 @@ def _data(content: ReportContent, words: Words) -> Iterator[str]:
     else:
         texts = dict(zip(("read", "used", "patients"), shown, strict=True))
         yield words("paragraph.data", period=period, **texts)
-    chosen = {name: choice_of(method.parameters.get(name, ""), words) for name in _FILTERS if name in method.parameters}
-    kept = {name: choice for name, choice in chosen.items() if method.parameters[name] not in ("", "all")}
+    yield from filters_of(method.parameters, words)
+
+
+def filters_of(parameters: Mapping[str, str], words: Words) -> Iterator[str]:
+    """Say which visits were kept, where not all were."""
+    kept = {name: parameters[name] for name in _FILTERS if parameters.get(name, "") not in ("", "all")}
     if kept:
-        filters = "; ".join(f"{words.of_code('parameter', name)}: {choice}" for name, choice in kept.items())
-        yield words("paragraph.filters", filters=filters)
+        texts = (f"{words.of_code('parameter', name)}: {choice_of(value, words)}" for name, value in kept.items())
+        yield words("paragraph.filters", filters="; ".join(texts))
 
 
 def _computation(content: ReportContent, words: Words) -> Iterator[str]:
@@ -100,14 +113,16 @@ def _computation(content: ReportContent, words: Words) -> Iterator[str]:
     named = [(index_label(key, words), cited(index(key).source)) for key in method.indices]
     if _has_own_share(content):
         named.append((index_label(OWN_SHARE, words), cited(_SLICC)))
-    texts = (f"{label}{_bracketed(keys)}" for label, keys in named)
+    texts = (f"{label}{bracketed(keys)}" for label, keys in named)
     yield words("paragraph.indices", indices="; ".join(texts))
-    chosen = {
-        name: choice_of(method.parameters.get(name, ""), words) for name in ("level", "same_day", "unknown_provider")
-    }
-    least = method.parameters.get("min_visits", "–")
-    yield words("paragraph.rules", min_visits=least, time_zone=method.time_zone, **chosen)
+    yield rules_text(method.parameters, method.time_zone, words)
     yield words("paragraph.interval")
+
+
+def rules_text(parameters: Mapping[str, str], time_zone: str, words: Words) -> str:
+    """Say by which rules visits became an index."""
+    chosen = {name: choice_of(parameters.get(name, ""), words) for name in ("level", "same_day", "unknown_provider")}
+    return words("paragraph.rules", min_visits=parameters.get("min_visits", "–"), time_zone=time_zone, **chosen)
 
 
 def _groups(content: ReportContent, words: Words) -> Iterator[str]:
@@ -119,31 +134,36 @@ def _groups(content: ReportContent, words: Words) -> Iterator[str]:
         yield words("paragraph.adjusted", columns=choice_of(method.parameters.get("adjusted_for", ""), words))
     if "trend" in tables:
         yield words("paragraph.trend")
+    if method.breaks:
+        shown = breaks.inside(method.breaks, periods_of(content))
+        yield words("paragraph.breaks", breaks=breaks.named(method.breaks, shown, words))
     if "access" in tables:
         yield words("paragraph.access")
 
 
-def _release(content: ReportContent, words: Words) -> Iterator[str]:
-    limits, method, count = content.tables["whole"].limits, content.method, words.style.count
-    yield words(
+def release(limits: Limits, versions: Mapping[str, str], fingerprint: str, words: Words) -> tuple[str, ...]:
+    """Say what was suppressed, and with which software on which data the numbers were made."""
+    count = words.style.count
+    protection = words(
         "paragraph.protection",
         patients=count(limits.min_patients),
         visits=count(limits.min_visits),
         providers=count(limits.min_providers),
         share=words.style.share(limits.max_provider_share),
     )
-    others = ", ".join(f"{name} {version}" for name, version in method.versions.items() if name != "continuity")
-    yield words(
+    software = words(
         "paragraph.software",
-        version=method.versions.get("continuity", "–"),
-        others=others,
-        fingerprint=re.sub(r"\s", "", method.input_fingerprint)[:_SHORT],
+        version=versions.get("continuity", "–"),
+        others=", ".join(f"{name} {version}" for name, version in versions.items() if name != "continuity"),
+        fingerprint=re.sub(r"\s", "", fingerprint)[:_SHORT],
     )
+    return protection, software
 
 
 def _has_own_share(content: ReportContent) -> bool:
     return not rows_of(content.tables["whole"], index=OWN_SHARE).is_empty()
 
 
-def _bracketed(keys: tuple[str, ...]) -> str:
+def bracketed(keys: tuple[str, ...]) -> str:
+    """Write citation keys as Pandoc and Quarto read them, after a space; nothing where there are none."""
     return f" [{'; '.join(f'@{key}' for key in keys)}]" if keys else ""

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from continuity.privacy import ProtectedTable
+from continuity.reports import breaks
 from continuity.reports.charts import Canvas
 from continuity.reports.effect_chart import by_time, by_unit
+from continuity.reports.evaluation_text import breaks_in
 from continuity.reports.findings import PLACES, Findings, Section, between, picture, signed
 from continuity.reports.grids import Cell, Grid
+from continuity.reports.group_words import group_name
 from continuity.reports.method import two_columns
 from continuity.reports.rows import Row
 from continuity.reports.wording import Words
@@ -72,6 +75,9 @@ def _trust(said: Mapping[str, Any], design: str, words: Words) -> list[str]:
         found.append(words(key, p=words.style.decimals(p, PLACES)))
     if said.get("placebo_units_p") is not None:
         found.append(words("evaluation.placebo_units", p=words.style.decimals(said["placebo_units_p"], PLACES)))
+    marked = breaks_in(said)
+    if marked:
+        found.append(words("evaluation.breaks", breaks=breaks.named(marked, marked, words)))
     if said["design"] == "event-study" and "bootstrap" in said["method"]:
         found.append(words("evaluation.few_units", n=words.style.count(said["n_clusters"])))
     return found
@@ -82,23 +88,30 @@ def _left_out(groups: Mapping[str, str], words: Words) -> Grid | None:
     if not groups:
         return None
     title = words("evaluation.left_out_title")
-    return two_columns(title, ("column.group", "column.undefined_reason"), groups.items(), words)
+    named = [(group_name(group, words), why) for group, why in groups.items()]
+    return two_columns(title, ("column.group", "column.undefined_reason"), named, words)
 
 
 def _grid(frame: pl.DataFrame, words: Words) -> Grid:
-    heads = ("group", "event_time", "effect", "interval", "n_units", "n_patients")
-    ordered = frame.sort("group", "term", "event_time", nulls_last=False)
+    """Put the rows into words: first everybody, then the units, then groups of patients."""
+    times = ("event_time",) if frame["event_time"].count() else ()
+    heads = ("group", *times, "effect", "interval", "n_units", "n_patients")
+    is_part = pl.col("group").str.contains("=", literal=True).fill_null(value=False)
+    ordered = frame.sort(is_part, "group", "term", "event_time", nulls_last=False)
     titles = ((words("column.term"), False), *((words(f"column.{name}"), name != "group") for name in heads))
-    return Grid(words("evaluation.table"), titles, tuple(_row(row, words) for row in ordered.iter_rows(named=True)))
+    rows = (_row(row, words, with_time=bool(times)) for row in ordered.iter_rows(named=True))
+    return Grid(words("evaluation.table"), titles, tuple(rows))
 
 
-def _row(row: Row, words: Words) -> tuple[Cell, ...]:
+def _row(row: Row, words: Words, *, with_time: bool) -> tuple[Cell, ...]:
     hidden = words("reason.suppressed" if row["undefined_reason"] else "reason.missing")
     time, estimate, low = row["event_time"], row["estimate"], row["ci_low"]
+    group = words("evaluation.everybody") if row["group"] is None else group_name(row["group"], words)
+    times = [Cell("" if time is None else words.style.count(time), "count", time)] if with_time else []
     return (
         Cell(words.of_code("term", row["term"])),
-        Cell(row["group"] or ""),
-        Cell("" if time is None else words.style.count(time), "count", time),
+        Cell(group),
+        *times,
         Cell(hidden) if estimate is None else Cell(signed(estimate, words), "decimal", estimate),
         Cell(hidden) if low is None else Cell(between(low, row["ci_high"], words), "decimal"),
         *(_count(row[name], hidden, words) for name in ("n_units", "n_patients")),

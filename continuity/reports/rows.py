@@ -1,6 +1,7 @@
 """Reach into protected tables: the rows of a role and an index, and the one row of a cell."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -54,6 +55,12 @@ def rows_of(table: ProtectedTable | None, **cell: str) -> pl.DataFrame:
     if table is None:
         return pl.DataFrame()
     return table.frame.filter(**cell) if cell else table.frame
+
+
+def periods_of(content: ReportContent) -> list[tuple[datetime, datetime]]:
+    """Give the periods of the course over time, in order; none where the report has no course."""
+    rows = rows_of(content.tables.get("trend"))
+    return [] if rows.is_empty() else rows.select("period_start", "period_end").unique().sort("period_start").rows()
 
 
 def drawn_rows(table: ProtectedTable | None, **cell: str) -> pl.DataFrame:

@@ -61,6 +61,8 @@ def test_an_event_study_finds_the_planted_effect(cli: "Run", folder: Path, tmp_p
     assert set(effects["group"].drop_nulls()) >= {"sex=female", "sex=male"}
     page = (tmp_path / "evaluation.html").read_text()
     assert "Mitä käyttöönotto muutti?" in page
+    assert "Sukupuoli: nainen" in page
+    assert "sex=" not in page
     assert "<script" not in page
 
 
@@ -96,6 +98,7 @@ def test_groups_are_compared_where_no_table_knows_units(cli: "Run", folder: Path
 
 def test_a_comparison_stands_beside_its_visits(cli: "Run", folder: Path, tmp_path: Path) -> None:
     asked = ["--design", "compare", "--index", "upc", "--by", "unit_id,sex", "--adjust", "n_visits_class,age_band"]
+    asked += [*WINDOWS, "--break", "2025-02-01=Nytt <b>system</b>"]
     outcome = cli("evaluate", folder, *asked, "-o", tmp_path, "--language", "sv", "--json")
     assert outcome.code == 0, outcome.err
     effects = pl.read_parquet(tmp_path / "effects.parquet")
@@ -105,13 +108,18 @@ def test_a_comparison_stands_beside_its_visits(cli: "Run", folder: Path, tmp_pat
     # Of two sexes and a few others, the few are hidden in every term, and a second group with them.
     hidden = effects.filter(pl.col("undefined_reason") == "suppressed")
     assert hidden["estimate"].null_count() == hidden.height
-    assert "Hur skiljer sig grupperna åt?" in (tmp_path / "evaluation.html").read_text()
+    page = (tmp_path / "evaluation.html").read_text()
+    assert "Hur skiljer sig grupperna åt?" in page
+    assert "sex=" not in page
+    assert ">kvinna<" in page
+    assert page.count("1.2.2025 Nytt &lt;b&gt;system&lt;/b&gt;") == 4  # below two courses, in the methods, in the rules
 
 
 @pytest.mark.parametrize(
     ("asked", "code", "words"),
     [
         (["--design", "compare", "--index", "upc"], 2, "needs groups"),
+        (["--design", "compare", "--index", "upc", "--by", "sex", "--break", "1.9.2024=x"], 2, "DATE=TEXT"),
         (["--design", "compare", "--index", "upc", "--by", "visit_id"], 2, "of one person"),
         (["--design", "compare", "--index", "upc", "--by", "county"], 3, "'county' is missing"),
         (["--design", "event-study", "--index", "upc"], 2, "--rollout FILE"),

@@ -138,6 +138,15 @@ def test_small_groups_are_shown_but_neither_ranked_nor_shrunk() -> None:
     assert not of_tiny & {"rank", "shrunk", "funnel_95", "reliability"}
 
 
+def test_units_are_counted_without_patients_of_no_known_unit() -> None:
+    frame, _ = confounded(3, 500)
+    half = frame.with_columns(sex=pl.lit("a"), unit_id=pl.when(pl.int_range(pl.len()) % 2 == 0).then("unit_id"))
+    nobody = frame.with_columns(sex=pl.lit("b"), unit_id=pl.lit(None, pl.String))
+    found = ct.compare(pl.concat([half, nobody], how="vertical_relaxed"), "sex", "coc", adjust=["age"]).frame
+    counted = dict(found.filter(term="mean").select("group", "n_units").iter_rows())
+    assert counted == {"a": half["unit_id"].drop_nulls().n_unique(), "b": None}
+
+
 def test_earlier_windows_are_a_course_and_the_last_is_compared() -> None:
     from datetime import datetime
 

@@ -12,8 +12,9 @@ from continuity.metrics import index
 from continuity.pipeline.publish_more import periods
 from continuity.pipeline.report import REPORT_INDICES
 from continuity.privacy import protect
+from continuity.reports.breaks import REFORM_DAY, place
 from continuity.reports.charts import Canvas
-from continuity.reports.charts_more import has_reform, over_time, tiles_of
+from continuity.reports.charts_more import over_time, tiles_of
 from continuity.reports.content import ReportContent
 from continuity.reports.counties import county_code, layout
 from continuity.reports.figure import Figure
@@ -52,9 +53,10 @@ def test_periods_are_whole(start: tuple[int, ...], end: tuple[int, ...], n: int,
 
 def test_the_reform_breaks_the_line(content: ReportContent) -> None:
     rows = rows_of(content.tables["trend"], role="doctor", index="coc").sort("period_start")
-    assert has_reform(rows)
-    assert not has_reform(rows.filter(pl.col("period_start") >= datetime(2023, 1, 1)))
-    assert not has_reform(rows.filter(pl.col("period_start") < datetime(2023, 1, 1)))
+    periods = rows.select("period_start", "period_end").rows()
+    assert place(REFORM_DAY, periods) == 2.5
+    assert place(REFORM_DAY, periods[3:]) is None
+    assert place(REFORM_DAY, periods[:3]) is None
     drawn = str(over_time(rows, top=0.5, canvas=Canvas(540, words_of("en"))).to_dict())
     assert "2023-01-01" in drawn
     assert "'place': 2.5" in drawn  # between the third and the fourth of 2020-2025

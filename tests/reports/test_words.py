@@ -51,7 +51,9 @@ COMPARED = (
     "funnel_998",
 )
 JUDGED = {"visits_per_patient", "shrunk", "reliability", "rank", "funnel_low", "funnel_high"}
-MIX = {"n_visits_class", "age_band", "sex"}
+GROUPS = {"unit_id", "team_id", "area_code", "sex", "language", "age_band", "is_chronic", "n_visits_class"}
+GROUPS |= {"provider_role", "contact_mode", "urgency", "care_type", "n_chronic"}
+MIX = {"n_visits_class", "age_band", "sex", "unit_id", "area_code", "is_chronic", "language"}
 PLAN_COUNTS = {
     "n_visits_outside_lookback",
     "n_visits_unknown_provider",
@@ -87,7 +89,9 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
         "reason": {*words(Reason), "missing"},
         "column": {*columns, *PAIRS, *EFFECTS, *JUDGED, "effect", "place", "share_of_patients", "period"},
         "term": {"att", "effect", "lead", "placebo", "level_change", "slope_change", *COMPARED},
-        "group": {"unit_id", "team_id", "area_code", "sex", "language", "age_band", "is_chronic", "n_visits_class"},
+        "group": GROUPS,
+        "sex": set(words(Sex)),
+        "yes_no": {"true", "false"},
         "parameter": {
             *Rules().as_parameters(),
             "window",
@@ -97,6 +101,7 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
             "team_rule",
             "preset",
             "adjusted_for",
+            "breaks",
         },
         "value": {word for kind in RULE_WORDS for word in words(kind)} | {"assigned", "most_visits", "all", *MIX},
         "step": {*STEPS, "patients_below_min_visits"},

@@ -60,7 +60,8 @@ def compare(
         it differs no more than groups do. Groups of fewer than 30 patients have no terms after ``adjusted``.
 
         The summary has between_sd (of the true means), q_p_value (do groups differ by more than chance?),
-        lowest, highest, n_groups, n_outside_998.
+        lowest, highest, n_groups, n_outside_998, and windows: start and end of each, in ISO form, in order of time
+        (event_time 0 is the last).
 
     Raises
     ------
@@ -96,7 +97,8 @@ def compare(
         parts += _named(term, fitted.sort(by), term, f"{term}_se")
     judged = plain.filter((pl.col("n_patients") >= LEAST_RANKED) & (pl.col("std_error") > 0))
     spread_rows, said = _judged(judged, by, seed)
-    summary = {"index": index, "by": by, "adjust": list(adjust), "n_groups": plain.height, **said}
+    spans = [] if windows is None else [[moment.isoformat() for moment in window] for window in windows.rows()]
+    summary = {"index": index, "by": by, "adjust": list(adjust), "n_groups": plain.height, "windows": spans, **said}
     return Effects(table([*parts, *spread_rows]), summary)
 
 
@@ -132,13 +134,18 @@ def _means(rows: pl.DataFrame, by: str) -> pl.DataFrame:
     n = pl.len()
     grouped = rows.group_by(by).agg(
         n_patients=n.cast(pl.Int64),
-        n_units=pl.col("_unit").n_unique().cast(pl.Int64),
+        n_units=_known(pl.col("_unit").drop_nulls().n_unique().cast(pl.Int64)),
         estimate=value.mean(),
         spread_within=value.std(),
         mean_visits=visits.mean(),
         visits_error=in_order(visits).std() / n.sqrt(),
     )
     return grouped.with_columns(std_error=pl.col("spread_within") / pl.col("n_patients").sqrt()).sort(by)
+
+
+def _known(n: pl.Expr) -> pl.Expr:
+    """Give a number of units, or null where no patient has a unit that is known."""
+    return pl.when(n > 0).then(n)
 
 
 def _earlier(rows: pl.DataFrame, by: str, windows: pl.DataFrame | None) -> list[dict[str, Any]]:
