@@ -1,11 +1,12 @@
 """Run whole processes and measure what a user would: seconds on the clock and peak memory."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 PEERS = Path(__file__).parents[2] / "shared" / "bench"
@@ -21,15 +22,26 @@ class Run:
 
 
 def run(command: Sequence[str]) -> Run:
-    """Run a command to its end; its output is thrown away unless it fails."""
+    """Run a command to its end; its output is thrown away unless it fails.
+
+    A fresh interpreter starts it: a process begins with the peak memory of the one that it was forked from, and this
+    one may have compared large tables.
+    """
+    done = subprocess.run([sys.executable, __file__, *command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{Path(command[0]).name} failed ({done.returncode}):\n{done.stderr[-2000:]}")
+    return Run(**json.loads(done.stdout))
+
+
+def _watch(command: Sequence[str]) -> int:
+    """Run a command in this process's child and print what it took as JSON."""
     started = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        complaint = process.stderr.read() if process.stderr else ""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{Path(command[0]).name} failed ({process.returncode}):\n{complaint[-2000:]}")
-    return Run(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    took = Run(time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    sys.stdout.write(json.dumps(asdict(took)))
+    return process.returncode
 
 
 def compare(commands: dict[str, Sequence[str]], runs: int) -> dict[str, list[Run]]:
@@ -68,3 +80,7 @@ def peer(name: str) -> str:
     if not path.is_file():
         raise SystemExit(f"The peer {name} is not here: a folder shared/bench must lie beside the checkout.")
     return str(path)
+
+
+if __name__ == "__main__":
+    sys.exit(_watch(sys.argv[1:]))

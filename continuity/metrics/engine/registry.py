@@ -262,6 +262,7 @@ def _derived(base: Index, prefix: str) -> Index:
         base,
         key=prefix + base.key,
         label={language: f"{label}, {ESTIMATORS[prefix][language]}" for language, label in base.label.items()},
+        symbol=f"mean {base.symbol}" if once else f"visit-weighted {base.symbol}",
         formula=f"Σ {base.symbol} / n" if once else f"Σ N · {base.symbol} / Σ N",
         value=base.value if once else base.value * symbols.N,
         status=base.status if base.own_definition or once else "DERIVED",

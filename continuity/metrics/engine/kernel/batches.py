@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -203,9 +204,22 @@ def divide(batch: Batch) -> Divided:
     """Lay a batch out part by part."""
     starts, places = loops.part_order(batch.keys)
     rows = np.arange(batch.first_row, batch.first_row + places.size, dtype=np.uint32) if batch.checks.size else _NONE
-    arrays = {name: getattr(batch, name) for name in ARRAYS} | {"rows": rows}
-    laid = {name: loops.laid_out(array, places) if array.size else array for name, array in arrays.items()}
-    return Divided(starts=starts, **laid)
+    arrays = {name: getattr(batch, name) for name in ARRAYS} | {"rows": rows, "keys": _narrow(batch.keys)}
+    return Divided(starts=starts, **{name: _laid_out(array, places) for name, array in arrays.items()})
+
+
+def _laid_out(values: Any, places: Any) -> Any:
+    """Lay values out in memory that goes back to the system at once when it is freed, as that of malloc may not."""
+    if not values.size:
+        return values
+    out = np.frombuffer(mmap(-1, values.nbytes), values.dtype)
+    loops.lay_out(values, places, out)
+    return out
+
+
+def _narrow(keys: loops.Keys) -> Any:
+    """Keep small whole numbers in half the memory until their part is measured."""
+    return keys.astype(np.uint32) if keys.size and keys.max() < 1 << 32 else keys
 
 
 def whole_patients(batches: Iterable[Batch]) -> Iterator[list[Batch]]:

@@ -56,12 +56,10 @@ def part_order(keys: Keys) -> tuple[Ints, NDArray[np.int32]]:
 
 
 @compiled
-def laid_out(values: NDArray[Any], places: NDArray[np.int32]) -> NDArray[Any]:
+def lay_out(values: NDArray[Any], places: NDArray[np.int32], out: NDArray[Any]) -> None:
     """Lay values out by their places."""
-    out = np.empty_like(values)
     for i in range(values.size):
         out[places[i]] = values[i]
-    return out
 
 
 @compiled

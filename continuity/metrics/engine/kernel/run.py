@@ -155,6 +155,9 @@ def statistics(visits: pl.LazyFrame, asked: Asked) -> tuple[pl.DataFrame, list[p
         patients = _repeated(patients, parts)
     days = _days([part.span for part in parts if part.span], visits)
     frame = frame.insert_column(0, patients.alias("patient_id"))
+    if not asked.bounds[0].size:
+        # Here the rows out of order are let go of at once; the streaming engine sorts text in two thirds of the time.
+        frame = frame.lazy().sort("patient_id").collect(engine="streaming")
     return frame.with_columns(_filled()) if "to_usual" in asked.scenarios else frame, days
 
 
@@ -213,8 +216,11 @@ def _measure_part(chunks: Sequence[Divided], part: int, dtype: pl.DataType, aske
         raise CollisionError
     starts, places = loops.by_patient(numbers, firsts.size)
     ids = pl.Series(of_part("rows")[firsts]) if dtype == pl.String else _numbers(keys[firsts], dtype)
-    times, actors, flags = (loops.laid_out(of_part(name), places) for name in ("times", "actors", "flags"))
-    return _measure(ids, starts, (times, actors, flags), asked)
+    laid = [of_part(name) for name in ("times", "actors", "flags")]
+    for n, values in enumerate(laid):
+        laid[n] = np.empty_like(values)
+        loops.lay_out(values, places, laid[n])
+    return _measure(ids, starts, tuple(laid), asked)
 
 
 def _measure(ids: pl.Series, starts: loops.Ints, visits: tuple[loops.Ints, loops.Codes, Any], asked: Asked) -> Measured:
