@@ -15,12 +15,7 @@ if TYPE_CHECKING:  # the help of a command needs no Polars
 @click.command(epilog="Example: continuity check visits.csv --patients patients.csv --output quality")
 @options.visits
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A folder for quality.html and quality.json.")
-@click.option(
-    "--previous",
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The quality.json of an earlier check: says what is new, worse, better and gone.",
-)
+@options.previous
 @options.language
 @options.reading
 @options.suites

@@ -40,6 +40,12 @@ pdf = click.option("--pdf", is_flag=True, help="Write report.pdf too; needs the 
 suites = click.option(
     "--suites", type=click.Path(exists=True, file_okay=False, path_type=Path), help="A folder of your own expectations."
 )
+previous = click.option(
+    "--previous",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The quality.json of an earlier check: says what is new, worse, better and gone.",
+)
 
 CODES: Final = ("services", "contacts", "visit_concepts")
 """Choices of a source that are lists of codes; each is a field of `ReadOptions` of the same name."""

@@ -17,10 +17,19 @@ from continuity.cli import options, talk
 @options.protecting
 @options.breaks
 @options.suites
+@options.previous
 @options.pdf
 @options.talking
 def command(
-    output: Path, language: Any, suites: Path | None, *, pdf: bool, quiet: bool, as_json: bool, **given: Any
+    output: Path,
+    language: Any,
+    suites: Path | None,
+    previous: Path | None,
+    *,
+    pdf: bool,
+    quiet: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Check a file of visits, compute continuity, and write a report to read.
 
@@ -31,13 +40,19 @@ def command(
 
     inputs = options.inputs_of(given)
     rules, spans = options.rules_of(given, same_day="patient_provider_day")
-    job = ReportJob(rules, spans, language, options.limits_of(given), suites, pdf, options.breaks_of(given))
+    breaks = options.breaks_of(given)
+    job = ReportJob(rules, spans, language, options.limits_of(given), suites, pdf, breaks, previous)
     with talk.progress(quiet=quiet) as progress:
         said = report(inputs, output, job, progress)
     lines = [
         f"{said['n_visits']:,} visits of {said['n_patients']:,} patients; "
         f"{talk.percent(said['unknown_share'])} of visits have no known provider.",
         f"Warnings about the data: {said['n_warnings']}",
+        *([] if said["trends"] is None else [f"Since the earlier check: {_changes(said['trends'])}."]),
         f"Report: {said['report']}",
     ]
     talk.say(lines, said, quiet=quiet, as_json=as_json)
+
+
+def _changes(trends: dict[str, int]) -> str:
+    return ", ".join(f"{n:,} {state}" for state, n in trends.items()) or "nothing failed then or fails now"

@@ -26,6 +26,7 @@ from continuity.pipeline.measure import measure_roles, unknown_share
 from continuity.pipeline.publish import publish
 from continuity.pipeline.publish_more import more_tables
 from continuity.privacy import Limits
+from continuity.quality import trends
 from continuity.reports.content import Method, ReportContent
 from continuity.sources import Tables
 from continuity.vocabulary import Language
@@ -52,6 +53,8 @@ class ReportJob:
         Whether report.pdf is written too.
     breaks : tuple of Break
         Changes at the site that break the course over time; `reports.breaks_of` reads them from texts.
+    previous : pathlib.Path or None
+        The quality.json of an earlier check, with which this one is compared.
     """
 
     rules: Rules
@@ -61,6 +64,7 @@ class ReportJob:
     suites: Path | None = None
     pdf: bool = False
     breaks: tuple[reports.Break, ...] = ()
+    previous: Path | None = None
 
 
 @watched
@@ -70,12 +74,13 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
     Returns
     -------
     dict
-        report, files, n_visits, n_patients, n_warnings, unknown_share: what the command line says.
+        report, files, n_visits, n_patients, n_warnings, unknown_share, and trends (expectations by what became of them
+        since the earlier check, or None): what the command line says.
 
     Raises
     ------
     InputError
-        The input cannot be read, or changed meanwhile.
+        The input, or the result of the earlier check, cannot be read; or the input changed meanwhile.
     QualityError
         A critical expectation failed; only quality.html was written.
     UsageError
@@ -83,15 +88,13 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
     """
     if job.pdf:
         reports.require_typst()  # before hours of work, not after them
+    earlier = None if job.previous is None else trends.read_earlier(job.previous)
     inputs.refuse_output([directory / "report.html", directory / "quality.html"])
     progress("read")
     tables = inputs.read()
     progress("check")
-    verdict = gate(tables, inputs, directory, job)
-    sources = as_sources(tables)
-    rules = at_known_level(job.rules, tables)
-    if rules.care_type is None and tables.care_types:
-        rules = rules.with_(care_type=tables.care_types)
+    verdict = gate(tables, inputs, directory, job, earlier)
+    sources, rules = as_sources(tables), _rules(job, tables)
     progress("compute")
     unknown = unknown_share(sources, rules, job.spans)
     bounds = unknown > BOUNDS_ABOVE and rules.unknown_provider == "drop"
@@ -129,7 +132,13 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         "n_patients": measured["all"].per_patient["patient_id"].n_unique(),
         "n_warnings": len(verdict.warnings),
         "unknown_share": unknown,
+        "trends": None if verdict.comparison is None else verdict.comparison.by_state(),
     }
+
+
+def _rules(job: ReportJob, tables: Tables) -> Rules:
+    rules = at_known_level(job.rules, tables)
+    return rules.with_(care_type=tables.care_types) if rules.care_type is None and tables.care_types else rules
 
 
 def _parameters(rules: Rules, adjusted_for: Sequence[str], breaks: Sequence[reports.Break]) -> dict[str, str]:
@@ -140,7 +149,9 @@ def _parameters(rules: Rules, adjusted_for: Sequence[str], breaks: Sequence[repo
     return rules.as_parameters() | {name: value for name, value in further.items() if value}
 
 
-def gate(tables: Tables, inputs: Inputs, directory: Path, job: ReportJob) -> quality.QualityResult:
+def gate(
+    tables: Tables, inputs: Inputs, directory: Path, job: ReportJob, earlier: trends.Earlier | None
+) -> quality.QualityResult:
     """Run the gate; where a critical expectation fails, write the quality page and stop.
 
     Raises
@@ -149,6 +160,8 @@ def gate(tables: Tables, inputs: Inputs, directory: Path, job: ReportJob) -> qua
         Names the failed expectations.
     """
     verdict = quality.check(tables.present(), suites=job.suites)
+    if earlier is not None:
+        verdict = trends.compared(verdict, earlier)
     if not verdict.passed:
         inputs.refuse_changed()
         reports.write_quality(verdict, directory, language=job.language, input_name=inputs.name, with_json=False)

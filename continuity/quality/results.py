@@ -1,8 +1,9 @@
 """What the gate found: verdicts, counts, shares and names of places. No value or id of a person has a place here."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from continuity import display
 from continuity.schema import TableName
@@ -10,7 +11,9 @@ from continuity.vocabulary import Language, Severity
 
 Engine = Literal["polars", "pandas"]
 Grain = Literal["row", "patient_year", "provider_day", "provider", "unit", "unit_month", "group"]
-TrendState = Literal["new", "worse", "same", "better", "gone", "unchecked"]
+TrendState = Literal["new", "worse", "unchecked", "same", "better", "gone"]
+TREND_STATES: Final[tuple[TrendState, ...]] = get_args(TrendState)
+"""In the order in which they ask for action."""
 Texts = Mapping[Language, Mapping[str, str]]
 
 
@@ -183,6 +186,16 @@ class Comparison:
     trends: tuple[Trend, ...]
     n_rows_before: Mapping[str, int]
     rules_changed: bool
+
+    def by_state(self) -> dict[TrendState, int]:
+        """Give the number of expectations in each state, what asks for action first; states without one are left out.
+
+        Returns
+        -------
+        dict
+        """
+        counted = Counter(trend.state for trend in self.trends)
+        return {state: counted[state] for state in TREND_STATES if counted[state]}
 
     def to_dict(self) -> dict[str, object]:
         """Give the comparison as JSON-ready values.

@@ -11,7 +11,6 @@ from continuity.reports.wording import Words
 if TYPE_CHECKING:
     from continuity.quality.results import Comparison, Finding, QualityResult, Trend
 
-_STATES: Final = ("new", "worse", "unchecked", "same", "better", "gone")  # what asks for action comes first
 _NAMED: Final = 20  # units named in a notice before "and 40 more"
 
 
@@ -160,6 +159,8 @@ def _amount(n: int | None, share: float | None, words: Words) -> str:
 
 
 def _trends(comparison: "Comparison", words: Words) -> Grid:
+    from continuity.quality.results import TREND_STATES  # a page of a plan needs no gate
+
     rows = [
         (
             Cell(_title(trend, words)),
@@ -167,7 +168,7 @@ def _trends(comparison: "Comparison", words: Words) -> Grid:
             Cell(_amount(trend.n_before, trend.share_before, words), "count", trend.n_before),
             Cell(_amount(trend.n_now, trend.share_now, words), "count", trend.n_now),
         )
-        for trend in sorted(comparison.trends, key=lambda trend: _STATES.index(trend.state))
+        for trend in sorted(comparison.trends, key=lambda trend: TREND_STATES.index(trend.state))
     ]
     return _grid(
         "quality.trend_title", ("quality.check", "quality.change", "quality.then", "quality.now"), rows, words, n_text=2

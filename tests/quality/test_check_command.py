@@ -21,7 +21,8 @@ CRITICAL = {e.key for suite in read_suites() for e in suite.expectations if e.se
 
 
 def fixture(folder: Path, *dirt: Dirt) -> list[str]:
-    tables = generate(Setting(**SETTING, dirt=dirt))
+    units = {"patients_per_unit": 200} if "roaming_login" in dirt else {}  # a login cannot roam between two units
+    tables = generate(Setting(**SETTING | units, dirt=dirt))
     for name in ("visits", "patients", "providers"):
         getattr(tables, name).write_parquet(folder / f"{name}.parquet")
     assert PERSON.search(str(tables.visits["patient_id"].drop_nulls()[-1]))
@@ -36,6 +37,22 @@ def said(folder: Path) -> dict[str, Any]:
     return content
 
 
+def documented() -> dict[tuple[int, bool], list[str]]:
+    """Give the faults by exit code, and whether anything is said, as docs/expectations.md lists them."""
+    page = (Path(__file__).parents[2] / "docs" / "expectations.md").read_text(encoding="utf-8")
+    starts = {
+        (4, True): "Exit code 4, ",
+        (0, True): "Exit code 0 with warnings",
+        (0, False): "Exit code 0 without a word",
+    }
+    parts = {outcome: re.search(rf"^{start}.*?\n\n", page, re.M | re.S) for outcome, start in starts.items()}
+    return {outcome: re.findall(r"`(\w+)`", part.group()) for outcome, part in parts.items() if part}
+
+
+def test_every_fault_is_documented_once() -> None:
+    assert sorted(kind for kinds in documented().values() for kind in kinds) == sorted(words(Dirt))
+
+
 @pytest.mark.parametrize("kind", words(Dirt))
 def test_a_poisoned_fixture_stops_or_warns_and_names_nobody(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], kind: Dirt
@@ -46,6 +63,7 @@ def test_a_poisoned_fixture_stops_or_warns_and_names_nobody(
     result = said(tmp_path / "out")
     failed = {finding["key"] for finding in result["findings"] if not finding["success"]}
     assert code == (4 if failed & CRITICAL else 0)
+    assert (code, bool(failed)) == next(outcome for outcome, kinds in documented().items() if kind in kinds)
     assert result["passed"] == (code == 0)
     page = (tmp_path / "out" / "quality.html").read_text(encoding="utf-8")
     by_key = {finding["key"]: finding for finding in result["findings"]}
@@ -80,6 +98,33 @@ def test_trends_stand_in_the_table_the_page_and_the_json(
     assert "What has changed since the earlier check" in page
     assert "new: 0 (0.0%) → 1" in page
     assert re.search(r'<span class="place">U01 2025-03</span>', page)
+
+
+def test_a_report_says_what_has_changed_since_an_earlier_check(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], dirty: list[str]
+) -> None:
+    assert run([*fixture(tmp_path, "bad_sex", "bad_urgency"), "--output", str(tmp_path)]) == 0
+    earlier, report = ["--previous", str(tmp_path / "quality.json")], ["report", *dirty[1:], "--output"]
+    capfd.readouterr()
+    assert run([*report, str(tmp_path / "out"), *earlier]) == 0
+    assert "Since the earlier check: 1 new, 1 same, 1 gone." in capfd.readouterr().out
+    for name in ("report.html", "quality.html"):  # a month that vanished
+        page = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert "new: 0 (0.0%) → 1" in page
+        assert re.search(r'<span class="place">U01 2025-03</span>', page)
+    assert "What has changed since the earlier check" in page
+    (tmp_path / "notes.json").write_text("{}")
+    assert run([*report, str(tmp_path / "no"), "--previous", str(tmp_path / "notes.json")]) == 3
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_report_that_is_refused_says_it_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "then").mkdir()
+    assert run([*fixture(tmp_path / "then", "bad_urgency"), "--output", str(tmp_path)]) == 0
+    report = ["report", *fixture(tmp_path, "duplicate_patients")[1:], "--output", str(tmp_path / "out")]
+    assert run([*report, "--previous", str(tmp_path / "quality.json"), "--language", "sv"]) == 4
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"quality.html"}
+    assert "Vad som har ändrats" in (tmp_path / "out" / "quality.html").read_text(encoding="utf-8")
 
 
 def test_without_an_earlier_check_nothing_is_said_of_change(
