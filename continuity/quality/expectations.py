@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from continuity.quality.groups import GROUP_TESTS, METRIC_PREFIX, PERIOD, GroupCounts, count_groups
+from continuity.quality.groups import GROUP_TESTS, METRIC_PREFIX, MIN_ELAPSED, PERIOD, GroupCounts, count_groups
 from continuity.quality.quiet import quiet
 
 with quiet():
@@ -108,7 +108,7 @@ class ExpectSteadyVolumePerGroup(_GroupExpectation):
     min_ratio: float = pydantic.Field(ge=0)
     max_ratio: float | None = pydantic.Field(default=None, gt=0)
     min_rows: int = pydantic.Field(default=1, ge=1)
-    min_elapsed: float = pydantic.Field(default=0.9, ge=0, le=1)
+    min_elapsed: float = pydantic.Field(default=MIN_ELAPSED, ge=0, le=1)
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (f"{METRIC_PREFIX}expect_steady_volume_per_group",)
     success_keys: ClassVar[tuple[str, ...]] = (

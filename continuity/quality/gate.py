@@ -16,8 +16,8 @@ from continuity.quality.groups import GROUP_TESTS
 from continuity.quality.quiet import quiet
 from continuity.quality.results import Finding, Grain, QualityResult, Skipped
 from continuity.quality.suites import Expectation, read_suites, refuse_unknown_column
-from continuity.quality.validator import Outcome
-from continuity.quality.views import DERIVED, Tables, grain_of, group_grain, known_columns, missing_for, view
+from continuity.quality.verdicts import Outcome
+from continuity.quality.views import COUNTED, DERIVED, Tables, grain_of, group_grain, known_columns, missing_for, view
 from continuity.schema import TABLES, TableName
 from continuity.vocabulary import DEFAULT_TIME_ZONE
 
@@ -31,6 +31,7 @@ _WANTED: Final = {
     "boolean": "true or false",
     "texts": "lists of texts",
 }
+_KEY: Final = "key of {}"  # no column of a table or a suite is named so
 _MIN_ROWS_OBSERVED: Final = 5  # an aggregate of fewer rows comes close to a value of somebody
 
 
@@ -66,7 +67,7 @@ def check(
 
     Notes
     -----
-    Importing Great Expectations takes some seconds on the first call of a process.
+    A suite with expectations of rarer types imports Great Expectations, which takes some seconds on the first call.
 
     Examples
     --------
@@ -166,15 +167,39 @@ def _plan(expectation: Expectation, schemas: Mapping[TableName, pl.Schema]) -> _
 
 def _evaluate(tables: Tables, planned: Sequence[_Planned], today: date) -> dict[str, Finding]:
     findings: dict[str, Finding] = {}
-    for table, grain in dict.fromkeys((plan.expectation.table, plan.grain) for plan in planned):
-        chosen = [p.expectation for p in planned if (p.expectation.table, p.grain) == (table, grain)]
-        wanted = [column for expectation in chosen for column in expectation.columns]
-        frame = view(tables, table, grain, wanted, today)
+    for table in dict.fromkeys(plan.expectation.table for plan in planned):
+        chosen: dict[Grain, list[Expectation]] = {"row": []}
+        for plan in planned:
+            if plan.expectation.table == table:
+                chosen.setdefault(plan.grain, []).append(plan.expectation)
         with _readable(table):
-            outcomes = validator.evaluate(frame, tables[table].collect_schema().names(), chosen)
-            n_rows = _rows_of_view(frame, (outcomes[e.key] for e in chosen if e.type not in GROUP_TESTS))
-        findings |= {e.key: _finding(e, grain, outcomes[e.key], n_rows) for e in chosen}
+            findings |= _evaluate_table(tables, table, chosen, today)
     return findings
+
+
+def _evaluate_table(
+    tables: Tables, table: TableName, chosen: Mapping[Grain, Sequence[Expectation]], today: date
+) -> dict[str, Finding]:
+    """Evaluate the expectations on the rows of a table, and those on its sums from the same pass."""
+    columns = tables[table].collect_schema().names()
+    keys = {_KEY.format(grain): COUNTED[grain].key for grain in chosen if grain in COUNTED}
+    wanted = [column for expectation in chosen["row"] for column in expectation.columns]
+    frame = view({**tables, table: tables[table].with_columns(**keys)}, table, "row", wanted, today)
+    outcomes, lengths = validator.evaluate_and_count(frame, columns, chosen["row"], keys)
+    views: dict[Grain, pl.LazyFrame] = {"row": frame}
+    for grain in chosen:
+        if grain in COUNTED:
+            views[grain] = pl.LazyFrame({COUNTED[grain].name: lengths.pop(_KEY.format(grain))})
+            outcomes |= validator.evaluate(views[grain], views[grain].collect_schema().names(), chosen[grain])
+    return {
+        e.key: _finding(e, grain, outcomes[e.key], n_rows)
+        for grain, expectations in chosen.items()
+        if expectations
+        for n_rows in [
+            _rows_of_view(views[grain], (outcomes[e.key] for e in expectations if e.type not in GROUP_TESTS))
+        ]
+        for e in expectations
+    }
 
 
 def _finding(expectation: Expectation, grain: Grain, outcome: Outcome, n_rows: int) -> Finding:

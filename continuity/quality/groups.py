@@ -16,6 +16,8 @@ METRIC_PREFIX: Final = "continuity."
 """What the names of our metrics begin with in Great Expectations; the type of the expectation follows."""
 PERIOD: Final = r"^[1-9]\d*(d|w|mo|q|y)$"
 """How ``every`` is written: 1d, 2w, 1mo, 1q, 1y."""
+MIN_ELAPSED: Final = 0.9
+"""How far into a table's last period its latest row must lie for the period to be looked at."""
 
 _PLACES: Final = ("unit_id", "team_id", "area_code")
 _MIN_ROWS_A_NAME: Final = 200  # mean rows of a group: a column that was mixed up with patients' ids has fewer
@@ -57,12 +59,15 @@ class GroupTest:
         Frame and arguments to a lazy frame that is small once it is collected.
     judge : callable
         That frame and the arguments to the counts.
+    limit_keys : tuple of str
+        The arguments that `judge` alone looks at.
     """
 
     column_keys: tuple[str, ...]
     moment_keys: tuple[str, ...]
     reduce: Callable[[pl.LazyFrame, Arguments], pl.LazyFrame]
     judge: Callable[[pl.DataFrame, Arguments], GroupCounts]
+    limit_keys: tuple[str, ...] = ()
 
     def columns(self, arguments: Arguments) -> list[str]:
         """Give the columns that the arguments name."""
@@ -165,7 +170,9 @@ def _names(groups: pl.Series, by: str, rows: pl.Series) -> tuple[str, ...]:
 
 
 GROUP_TESTS: Final[Mapping[str, GroupTest]] = {
-    "expect_few_missing_per_group": GroupTest(("by", "column"), (), _missing_by_group, _judge_missing),
+    "expect_few_missing_per_group": GroupTest(
+        ("by", "column"), (), _missing_by_group, _judge_missing, limit_keys=("max_share", "min_rows")
+    ),
     "expect_steady_volume_per_group": GroupTest(("by", "at"), ("at",), _rows_by_period, _judge_volume),
     "expect_few_distinct_per_group": GroupTest(("by", "column", "at"), ("at",), _distinct_by_group, _judge_distinct),
 }

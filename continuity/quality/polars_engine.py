@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from continuity.quality.conditions import AGGREGATES, MAPS, aggregate
+from continuity.quality.conditions import AGGREGATES, MAPS, aggregate, counts
 from continuity.quality.groups import GROUP_TESTS, METRIC_PREFIX, GroupCounts, GroupTest
 from continuity.quality.quiet import quiet
 
@@ -96,9 +96,9 @@ class PolarsExecutionEngine(PandasExecutionEngine):  # type: ignore[misc]
         if name in AGGREGATES:
             return aggregate(name, metric.metric_domain_kwargs["column"], self._schema)
         for ending, part in _COUNTS.items():
-            counts = MAPS.get(name.removesuffix(ending)) if name.endswith(ending) else None
-            if counts is not None:
-                found = counts(_arguments(metric), self._schema)
+            rows = MAPS.get(name.removesuffix(ending)) if name.endswith(ending) else None
+            if rows is not None:
+                found = counts(rows(_arguments(metric), self._schema))
                 return found.unexpected if part == "unexpected" else found.kept
         return None
 

@@ -1,43 +1,34 @@
-"""Great Expectations at work: given a view, asked for counts alone.
+"""Expectations evaluated on a view: the plain ones by `verdicts`, all others by Great Expectations.
 
-Great Expectations is imported inside the functions: it takes seconds and 260 MB, which `import continuity` must not
-cost. Call these functions inside `quiet`.
+Great Expectations is asked for counts alone, and imported where it is asked: it takes seconds and 260 MB. Call these
+functions inside `quiet`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import isnan
 from numbers import Real
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from continuity.errors import InputError, did_you_mean
+from continuity.quality import verdicts
 from continuity.quality.coverage import covers
+from continuity.quality.forms import is_plain
 from continuity.quality.groups import GROUP_TESTS
 from continuity.quality.results import Engine
 from continuity.quality.suites import Expectation
+from continuity.quality.verdicts import Outcome
 
 # BASIC has counts; without this exclusion it would have cell values too, which the pandas engine would fill in.
 _RESULT_FORMAT: Final = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
 _SHOWN_AGGREGATES: Final = ("mean", "stdev", "sum", "proportion", "count")  # a least or most common value is a cell
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What one expectation came to: see the fields of the same names in `Finding`."""
-
-    success: bool
-    n_rows: int | None
-    n_unexpected: int | None
-    share_unexpected: float | None
-    observed: float | None
-    engine: Engine
-    where: tuple[str, ...] = ()
-
-
 def refuse_malformed(expectations: Iterable[Expectation]) -> None:
-    """Check that Great Expectations knows each type and takes its arguments.
+    """Check that Great Expectations knows each type and takes its arguments; it is asked where they are not plain.
 
     Parameters
     ----------
@@ -48,12 +39,15 @@ def refuse_malformed(expectations: Iterable[Expectation]) -> None:
     InputError
         Names the suite, the expectation and the arguments that do not fit.
     """
+    doubtful = [e for e in expectations if not is_plain(e.type, e.kwargs)]
+    if not doubtful:
+        return
     from great_expectations.expectations.registry import list_registered_expectation_implementations
 
     import continuity.quality.expectations  # noqa: F401  # makes our own types known
 
     known = list_registered_expectation_implementations()
-    for expectation in expectations:
+    for expectation in doubtful:
         where = f"{expectation.table}.json: the expectation '{expectation.key}'"
         if expectation.type not in known:
             raise InputError(
@@ -106,16 +100,43 @@ def evaluate(frame: pl.LazyFrame, columns: Sequence[str], expectations: Sequence
     InputError
         An expectation cannot be evaluated on this column, by either engine.
     """
-    import continuity.quality.expectations  # noqa: F401  # makes our own types known
-    from continuity.quality.polars_engine import PolarsExecutionEngine
+    return evaluate_and_count(frame, columns, expectations, ())[0]
 
+
+def evaluate_and_count(
+    frame: pl.LazyFrame, columns: Sequence[str], expectations: Sequence[Expectation], counted: Iterable[str]
+) -> tuple[dict[str, Outcome], dict[str, NDArray[np.int64]]]:
+    """Evaluate expectations on one view, and count its keys in the same pass.
+
+    Parameters
+    ----------
+    frame, columns, expectations
+        As in `evaluate`.
+    counted : iterable of str
+        Columns of keys, as in `verdicts.evaluate`.
+
+    Returns
+    -------
+    tuple of (dict, dict)
+        As in `verdicts.evaluate`.
+    """
     schema = frame.collect_schema()
     covered = [e for e in expectations if covers(e.type, e.kwargs, schema)]
-    outcomes = _run(PolarsExecutionEngine(frame, columns), covered, "polars") if covered else {}
+    plain = [e for e in covered if is_plain(e.type, e.kwargs)]
+    outcomes, lengths = verdicts.evaluate(frame, plain, counted)
+    others = [e for e in covered if e.key not in outcomes]
+    if others:
+        outcomes |= _run(_polars_engine(frame, columns), others, "polars")
     for expectation in expectations:
         if expectation.key not in outcomes:
             outcomes |= _run(_pandas_engine(frame, columns, expectation), [expectation], "pandas")
-    return outcomes
+    return outcomes, lengths
+
+
+def _polars_engine(frame: pl.LazyFrame, columns: Sequence[str]) -> Any:
+    from continuity.quality.polars_engine import PolarsExecutionEngine
+
+    return PolarsExecutionEngine(frame, columns)
 
 
 def _pandas_engine(frame: pl.LazyFrame, columns: Sequence[str], expectation: Expectation) -> Any:
@@ -131,6 +152,8 @@ def _pandas_engine(frame: pl.LazyFrame, columns: Sequence[str], expectation: Exp
 
 def _run(engine: Any, expectations: Sequence[Expectation], name: Engine) -> dict[str, Outcome]:
     from great_expectations.validator.validator import Validator
+
+    import continuity.quality.expectations  # noqa: F401  # makes our own types known
 
     validator = Validator(execution_engine=engine)
     validator.metrics_calculator.show_progress_bars = False

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from continuity.quality.repeats import key, run_lengths_in
 from continuity.quality.results import Grain
 from continuity.schema import TABLES, TableName
 from continuity.vocabulary import DEFAULT_TIME_ZONE, Role, words
@@ -91,6 +92,34 @@ _PATIENTS: Final[Mapping[str, Derived]] = {
         ("patients.listed_provider_id", "providers.active_to", "visits.visit_at"),
     ),
     "enrolled_from_year": Derived("Calendar year in which enrolment begins.", ("patients.enrolled_from",)),
+}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How the rows of a grain that counts visits are told apart.
+
+    Parameters
+    ----------
+    name : str
+        The derived column that holds the counts.
+    key : polars.Expr
+        The same for visits that are counted together; null for a visit that is not counted.
+    """
+
+    name: str
+    key: pl.Expr
+
+
+def _counted(name: str, who: str, when: pl.Expr) -> Counted:
+    # Rows without an id would make one group of all strangers, and a false alarm.
+    known = pl.col(who).is_not_null() & pl.col("visit_at").is_not_null()
+    return Counted(name, key([pl.col(who), when], known))
+
+
+COUNTED: Final[Mapping[Grain, Counted]] = {
+    "patient_year": _counted("n_visits_of_patient_in_year", "patient_id", pl.col("visit_at").dt.year()),
+    "provider_day": _counted("n_visits_of_provider_on_day", "provider_id", pl.col("visit_at").dt.date()),
 }
 
 DERIVED: Final[Mapping[TableName, Mapping[str, Derived]]] = {"visits": _VISITS, "patients": _PATIENTS, "providers": {}}
@@ -229,23 +258,14 @@ def view(tables: Tables, table: TableName, grain: Grain, columns: Iterable[str],
     [2]
     """
     frame = tables[table]
-    if grain == "patient_year":
-        return _counted(frame, "patient_id", pl.col("visit_at").dt.year(), "n_visits_of_patient_in_year")
-    if grain == "provider_day":
-        return _counted(frame, "provider_id", pl.col("visit_at").dt.date(), "n_visits_of_provider_on_day")
+    if grain in COUNTED:
+        counted = COUNTED[grain]
+        lengths = counted.key.map_batches(run_lengths_in, return_dtype=pl.Int64)
+        return frame.select(lengths.alias(counted.name))
     wanted = set(columns)
     if table == "visits":
         return _visits(frame, tables, wanted, today)
     return _patients(frame, tables, wanted, today) if table == "patients" else frame
-
-
-def _counted(frame: pl.LazyFrame, who: str, when: pl.Expr, name: str) -> pl.LazyFrame:
-    # Rows without an id would make one group of all strangers, and a false alarm.
-    known = frame.filter(pl.col(who).is_not_null(), pl.col("visit_at").is_not_null())
-    # Runs of equal sorted hashes are the groups, at two thirds of the time of grouping by both columns; the expected
-    # number of two groups that share a hash is 0.000001 among 6 million.
-    groups = pl.struct(pl.col(who), when.alias("when")).hash(seed=0).sort().rle().struct.field("len")
-    return known.select(groups.cast(pl.Int64).alias(name))
 
 
 def _visits(frame: pl.LazyFrame, tables: Tables, wanted: set[str], today: date) -> pl.LazyFrame:
