@@ -1,8 +1,9 @@
 """The fast path as a lazy frame: nothing is read before the frame is collected."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import chain, islice
 from typing import Any, Final, cast
 
 import numpy as np
@@ -149,7 +150,7 @@ def statistics(visits: pl.LazyFrame, asked: Asked) -> tuple[pl.DataFrame, list[p
     CollisionError
         Two text ids share a key.
     """
-    parts, patients = _as_they_come(visits, asked) or _divided(visits, asked)
+    parts, patients = _measured(visits, asked)
     frame = pl.concat([part.counts for part in parts])
     if asked.bounds[0].size:
         patients = _repeated(patients, parts)
@@ -161,27 +162,51 @@ def statistics(visits: pl.LazyFrame, asked: Asked) -> tuple[pl.DataFrame, list[p
     return frame.with_columns(_filled()) if "to_usual" in asked.scenarios else frame, days
 
 
-def _as_they_come(visits: pl.LazyFrame, asked: Asked) -> tuple[list[Measured], pl.Series] | None:
-    """Measure visits that come patient by patient, and give the patients; give nothing where one comes twice."""
+def _measured(visits: pl.LazyFrame, asked: Asked) -> tuple[list[Measured], pl.Series]:
+    """Measure visits in the way that their first batch suggests, and give the patients."""
     dtype = visits.collect_schema()["patient_id"]
+    batches = batches_of(visits, with_listed=asked.with_listed, with_texts=True)
+    first = list(islice(batches, 1))
+    if first and _runs(first[0]) is not None:
+        found = _as_they_come(chain(first, batches), dtype, asked)
+        if found is not None:
+            return found
+        first, batches = [], batches_of(visits, with_listed=asked.with_listed)
+    parts, ids = _divided(chain(first, batches), dtype, asked)
+    return parts, _texts(visits, ids.to_numpy()) if dtype == pl.String else ids
+
+
+def _runs(batch: Batch) -> loops.Ints | None:
+    """Give where each patient's visits start, and nothing where a patient has two runs of them.
+
+    Raises
+    ------
+    CollisionError
+        Two patients' text ids share a key.
+    """
+    starts, agree = loops.runs_of(batch.keys, batch.checks)
+    if not agree:
+        raise CollisionError
+    keys = batch.keys[starts[:-1]]
+    return starts if loops.patients_of(keys, batch.checks[:0])[1].size == keys.size else None
+
+
+def _as_they_come(
+    batches: Iterable[Batch], dtype: pl.DataType, asked: Asked
+) -> tuple[list[Measured], pl.Series] | None:
+    """Measure visits that come patient by patient, and give the patients; give nothing where one comes twice."""
 
     def measure(batches: list[Batch]) -> Measured:
         batch = joined(batches)
-        starts, agree = loops.runs_of(batch.keys, batch.checks)
-        if not agree:
-            raise CollisionError
-        keys = batch.keys[starts[:-1]]
-        if loops.patients_of(keys, batch.checks[:0])[1].size < keys.size:
+        starts = _runs(batch)
+        if starts is None:
             raise NotTogetherError
-        ids = _numbers(keys, dtype) if batch.texts is None else batch.texts.gather(starts[:-1])
+        ids = _numbers(batch.keys[starts[:-1]], dtype) if batch.texts is None else batch.texts.gather(starts[:-1])
         return _measure(ids, starts, (batch.times, batch.actors, batch.flags), asked)
 
-    read = batches_of(visits, with_listed=asked.with_listed, with_texts=True)
-    try:  # where patients are not together the first batch nearly always shows it, and little is read twice
-        parts = list(in_turn(measure, whole_patients(read)))
+    try:
+        parts = list(in_turn(measure, whole_patients(batches)))
     except NotTogetherError:
-        return None
-    if not parts:
         return None
     patients = pl.concat([part.ids for part in parts])
     if patients.is_sorted():
@@ -189,13 +214,11 @@ def _as_they_come(visits: pl.LazyFrame, asked: Asked) -> tuple[list[Measured], p
     return (parts, patients) if patients.n_unique() == patients.len() else None
 
 
-def _divided(visits: pl.LazyFrame, asked: Asked) -> tuple[list[Measured], pl.Series]:
-    """Divide visits by patient, measure each part, and give the patients too."""
-    dtype = visits.collect_schema()["patient_id"]
-    chunks = list(in_turn(divide, batches_of(visits, with_listed=asked.with_listed)))
+def _divided(batches: Iterable[Batch], dtype: pl.DataType, asked: Asked) -> tuple[list[Measured], pl.Series]:
+    """Divide visits by patient, measure each part, and give the patients, of text ids the row of a visit of each."""
+    chunks = list(in_turn(divide, batches))
     parts = list(in_turn(lambda part: _measure_part(chunks, part, dtype, asked), range(loops.N_PARTS)))
-    ids = pl.concat([part.ids for part in parts])
-    return parts, _texts(visits, ids.to_numpy()) if dtype == pl.String else ids
+    return parts, pl.concat([part.ids for part in parts])
 
 
 def _measure_part(chunks: Sequence[Divided], part: int, dtype: pl.DataType, asked: Asked) -> Measured:
