@@ -34,12 +34,14 @@ from continuity.vocabulary import Design, words
 @options.ruling
 @options.rolling
 @options.protecting
+@options.earlier_runs
 @options.talking
 def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     """Ask whether named doctors and teams made a difference: where, for whom, and how surely.
 
-    Writes effects.parquet, summary.json and evaluation.html. An event study compares units that a roll-out reached
-    with units that it had not reached; its (interrupted time series) compares each unit with its own course before.
+    Writes effects.parquet, summary.json, evaluation.html, manifest.json and manifest.csv. An event study compares
+    units that a roll-out reached with units that it had not reached; its (interrupted time series) compares each unit
+    with its own course before.
     """
     from continuity.pipeline.evaluate import evaluate
     from continuity.pipeline.evaluate_job import EvaluateJob
@@ -53,7 +55,11 @@ def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     job = EvaluateJob(by=columns, adjust=adjust, rules=rules, spans=spans, limits=limits, **given)
     with talk.progress(quiet=quiet) as progress:
         said = evaluate(inputs, output, job, progress)
-    lines = [*(_effect(said) if "att" in said else _differences(said)), f"Page: {said['page']}"]
+    lines = [
+        *(_effect(said) if "att" in said else _differences(said)),
+        *talk.beside_earlier(said["earlier_runs"]),
+        f"Page: {said['page']}",
+    ]
     talk.say(lines, said, quiet=quiet, as_json=as_json)
 
 

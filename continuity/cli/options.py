@@ -120,6 +120,13 @@ protecting = _group(
     click.option("--min-patients", type=int, help="Fewest patients in a published cell. [default: 5]"),
     click.option("--min-providers", type=int, help="Fewest providers in a published cell. [default: 5]"),
 )
+earlier_runs = click.option(
+    "--previous-manifest",
+    "earlier",
+    multiple=True,
+    metavar="FILE",
+    help="Manifest of an earlier run that is or will be published: what the two tell together is checked.",
+)
 talking = _group(
     click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("--json", "as_json", is_flag=True, help="Print a machine-readable summary on stdout."),

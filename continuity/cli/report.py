@@ -16,6 +16,7 @@ from continuity.cli import options, talk
 @options.ruling
 @options.protecting
 @options.breaks
+@options.earlier_runs
 @options.suites
 @options.previous
 @options.pdf
@@ -25,6 +26,7 @@ def command(
     language: Any,
     suites: Path | None,
     previous: Path | None,
+    earlier: tuple[str, ...],
     *,
     pdf: bool,
     quiet: bool,
@@ -33,15 +35,15 @@ def command(
 ) -> None:
     """Check a file of visits, compute continuity, and write a report to read.
 
-    Writes report.html, report.xlsx, tables/*.parquet, figures/*, quality.html and manifest.json. When a critical
-    expectation on the data fails, only quality.html is written and the exit code is 4.
+    Writes report.html, report.xlsx, tables/*.parquet, figures/*, quality.html, manifest.json and manifest.csv. When a
+    critical expectation on the data fails, only quality.html is written and the exit code is 4.
     """
     from continuity.pipeline.report import ReportJob, report
 
     inputs = options.inputs_of(given)
     rules, spans = options.rules_of(given, same_day="patient_provider_day")
-    breaks = options.breaks_of(given)
-    job = ReportJob(rules, spans, language, options.limits_of(given), suites, pdf, breaks, previous)
+    limits, breaks = options.limits_of(given), options.breaks_of(given)
+    job = ReportJob(rules, spans, language, limits, suites, pdf, breaks=breaks, previous=previous, earlier=earlier)
     with talk.progress(quiet=quiet) as progress:
         said = report(inputs, output, job, progress)
     lines = [
@@ -49,6 +51,7 @@ def command(
         f"{talk.percent(said['unknown_share'])} of visits have no known provider.",
         f"Warnings about the data: {said['n_warnings']}",
         *([] if said["trends"] is None else [f"Since the earlier check: {_changes(said['trends'])}."]),
+        *talk.beside_earlier(said["earlier_runs"]),
         f"Report: {said['report']}",
     ]
     talk.say(lines, said, quiet=quiet, as_json=as_json)

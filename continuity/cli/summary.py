@@ -42,9 +42,13 @@ from continuity.vocabulary import Estimator, Interval, words
 @options.looking
 @options.rolling
 @options.protecting
+@options.earlier_runs
 @options.talking
 def command(output: Path, by: tuple[str, ...], *, quiet: bool, as_json: bool, **given: Any) -> None:
-    """Aggregate indices by group: mean, interval, quantiles; small cells are suppressed."""
+    """Aggregate indices by group: mean, interval, quantiles; small cells are suppressed.
+
+    Writes the table and, beside it, FILE.manifest.json: what was read, asked and held to which limits.
+    """
     from continuity.pipeline.summary import summary
 
     every = given["every_index"]
@@ -54,7 +58,7 @@ def command(output: Path, by: tuple[str, ...], *, quiet: bool, as_json: bool, **
     how = {name: given.pop(name) for name in ("estimator", "interval", "replicates", "seed")}
     inputs = options.inputs_of(given)
     rules, spans = options.rules_of(given, same_day="patient_provider_day")
-    limits = options.limits_of(given)
+    limits, earlier = options.limits_of(given), given.pop("earlier")
     columns = [name for part in by for name in options.split(part) or ()]
     with talk.progress(quiet=quiet) as progress:
         said = summary(
@@ -67,9 +71,11 @@ def command(output: Path, by: tuple[str, ...], *, quiet: bool, as_json: bool, **
             spans=spans,
             limits=limits,
             how=how,
+            earlier=earlier,
             progress=progress,
         )
     lines = [f"{said['n_cells']:,} cells, {said['n_suppressed']:,} of them suppressed."]
     lines += [f"left out {key}: {why}" for key, why in said["left_out"].items()]
+    lines += talk.beside_earlier(said["earlier_runs"])
     lines += [*([f"Note: {rules.note}"] if rules.note else []), f"Table: {said['output']}"]
     talk.say(lines, said, quiet=quiet, as_json=as_json)

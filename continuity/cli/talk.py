@@ -46,6 +46,12 @@ def say(lines: list[str], summary: dict[str, Any], *, quiet: bool, as_json: bool
             click.echo(line)
 
 
+def beside_earlier(runs: list[dict[str, Any]]) -> list[str]:
+    """Say how the run compares with each earlier one; the texts are those of the manifest."""
+    differs = [", ".join(one["name"] for one in run["differs"]) or "nothing" for run in runs]
+    return [f"Beside {run['file']}: differs in {how}. {run['text']}" for run, how in zip(runs, differs, strict=True)]
+
+
 def percent(share: float | None) -> str:
     """Write a share for a person."""
     return "-" if share is None else f"{100 * share:.1f} %"

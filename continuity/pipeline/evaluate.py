@@ -1,6 +1,6 @@
 """Comparisons and effects of a roll-out: from visits to protected effects and a page."""
 
-from datetime import UTC, datetime
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +8,24 @@ import polars as pl
 
 from continuity import quality, reports
 from continuity.errors import UsageError
+from continuity.evaluation.aggregate import Measured
+from continuity.metrics.engine.prepare import Sources
 from continuity.pipeline.comparison import compared
 from continuity.pipeline.evaluate_job import EvaluateJob
-from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, versions, watched
+from continuity.pipeline.inputs import Inputs, Progress, as_sources, quietly, refuse_nothing, watched
 from continuity.pipeline.measure import measure
+from continuity.pipeline.previous import read_earlier, run_beside
 from continuity.pipeline.report import critical
 from continuity.pipeline.rollout import as_protected, protected_effects, rollout_effects
 from continuity.pipeline.summary import refuse_single
-from continuity.reports import Evaluation
+from continuity.privacy import ProtectedTable
+from continuity.reports import Evaluation, windows_of
 from continuity.sources import tables as tables_source
 
 
 @watched
 def evaluate(inputs: Inputs, directory: Path, job: EvaluateJob, progress: Progress = quietly) -> dict[str, Any]:
-    """Estimate effects, protect them, and write effects.parquet, summary.json and evaluation.html.
+    """Estimate effects, protect them, and write effects.parquet, summary.json, evaluation.html and the manifest.
 
     Returns
     -------
@@ -36,8 +40,11 @@ def evaluate(inputs: Inputs, directory: Path, job: EvaluateJob, progress: Progre
         The design cannot answer.
     QualityError
         A critical expectation failed.
+    ProtectionError
+        Together with an earlier run, the numbers would tell about a few patients or visits.
     """
     _refuse(job)
+    earlier = read_earlier(job.earlier)
     inputs.refuse_output([directory / "evaluation.html"])
     progress("read")
     tables = inputs.read()
@@ -53,32 +60,50 @@ def evaluate(inputs: Inputs, directory: Path, job: EvaluateJob, progress: Progre
     measured = measure(sources, [job.key], job.rules, job.spans)
     if measured.per_patient.is_empty():
         refuse_nothing(sources, job.rules, job.spans, inputs.name)
-    if rollout is None:
-        table, found = compared(sources, measured, job)
-    else:
-        effects, left_out = rollout_effects(sources, measured, rollout, job)
-        table = protected_effects(effects.frame, sources, measured, job)
-        found = as_protected(effects.summary, table) | {"groups_left_out": left_out}
+    table, found = _estimated(sources, measured, rollout, job)
     progress("write")
+    asked = {"by": list(job.by), "adjust": list(job.adjust), "rollout_sha256": _digest(rollout)}
+    run = run_beside(
+        inputs,
+        earlier,
+        [table],
+        reports.words_of(job.language),
+        command="evaluate",
+        windows=windows_of(measured.per_patient),
+        indices=[job.key],
+        parameters=job.rules.as_parameters(),
+        choices={"design": job.design, **asked},
+        limits=job.limits,
+    )
     said = found | {
         "design": job.design,
         "by": list(job.by),
         "n_suppressed": table.n_suppressed,
-        "parameters": job.rules.as_parameters(),
+        "parameters": dict(run.parameters),
         "time_zone": inputs.options.time_zone,
-        "windows": [[moment.isoformat() for moment in window] for window in _windows(measured.per_patient)],
+        "windows": [[moment.isoformat() for moment in window] for window in run.windows],
         "breaks": [{"date": one.day.isoformat(), "text": one.text} for one in job.breaks],
-        "input": {"name": inputs.name, "sha256": inputs.fingerprint()},
-        "versions": versions(),
-        "created_on": datetime.now(tz=UTC).date().isoformat(),
+        "input": {"name": inputs.name, "sha256": run.input["sha256"]},
+        "versions": dict(run.versions),
+        "created_on": run.created_on.isoformat(),
     }
     inputs.refuse_changed()
-    page = reports.write_evaluation(Evaluation(table, said, verdict), directory, language=job.language)
-    return said | {"page": str(page)}
+    page = reports.write_evaluation(Evaluation(table, said, verdict, run), directory, language=job.language)
+    return said | {"page": str(page), "earlier_runs": list(run.earlier)}
 
 
-def _windows(per_patient: pl.DataFrame) -> list[tuple[datetime, datetime]]:
-    return per_patient.select("window_start", "window_end").unique().sort("window_start", "window_end").rows()
+def _estimated(
+    sources: Sources, measured: Measured, rollout: pl.DataFrame | None, job: EvaluateJob
+) -> tuple[ProtectedTable, dict[str, Any]]:
+    if rollout is None:
+        return compared(sources, measured, job)
+    effects, left_out = rollout_effects(sources, measured, rollout, job)
+    table = protected_effects(effects.frame, sources, measured, job)
+    return table, as_protected(effects.summary, table) | {"groups_left_out": left_out}
+
+
+def _digest(rollout: pl.DataFrame | None) -> str | None:
+    return None if rollout is None else hashlib.sha256(rollout.sort(rollout.columns).write_csv().encode()).hexdigest()
 
 
 def _refuse(job: EvaluateJob) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from continuity.metrics import Rules
 from continuity.metrics.engine.windows import Window
@@ -31,6 +32,8 @@ class EvaluateJob:
     language : {"fi", "sv", "en"}
     breaks : tuple of Break
         Changes at the site that break courses over time; `reports.breaks_of` reads them from texts.
+    earlier : sequence of path
+        Manifests of earlier runs that this one is compared with.
     """
 
     design: Design
@@ -43,3 +46,4 @@ class EvaluateJob:
     limits: Limits
     language: Language
     breaks: tuple[Break, ...] = ()
+    earlier: Sequence[str | Path] = ()

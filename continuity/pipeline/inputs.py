@@ -171,8 +171,16 @@ class Inputs:
         """Give the SHA-256 of the files of the visits, in the order of their names; of a server, that of the rows."""
         if self.found_kind() == "database" and not sources.KINDS["database"].locate(self.visits):
             return database.digest(sources.read(self.visits, kind=self.kind, options=self.options).visits)
+        return self._digest(self.visits)
+
+    def beside(self) -> dict[str, str]:
+        """Give the SHA-256 of the files of patients and of providers that were named: the groups come from them."""
+        given = {"patients_sha256": self.patients, "providers_sha256": self.providers}
+        return {name: self._digest(place) for name, place in given.items() if place is not None}
+
+    def _digest(self, place: str | Path) -> str:
         digest = hashlib.sha256()
-        for path in sources.KINDS[self.found_kind()].locate(self.visits):
+        for path in sources.KINDS[self.found_kind()].locate(place):
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         return digest.hexdigest()

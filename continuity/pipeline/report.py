@@ -1,7 +1,7 @@
 """The main job: read, check, compute, aggregate, protect, report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,8 @@ from continuity.pipeline.inputs import (
     watched,
 )
 from continuity.pipeline.measure import measure_roles, unknown_share
-from continuity.pipeline.publish import publish
+from continuity.pipeline.previous import EarlierRun, compared_with, read_earlier
+from continuity.pipeline.publish import Published, publish
 from continuity.pipeline.publish_more import more_tables
 from continuity.privacy import Limits
 from continuity.quality import trends
@@ -55,6 +56,8 @@ class ReportJob:
         Changes at the site that break the course over time; `reports.breaks_of` reads them from texts.
     previous : pathlib.Path or None
         The quality.json of an earlier check, with which this one is compared.
+    earlier : sequence of path
+        Manifests of earlier runs that this one is compared with.
     """
 
     rules: Rules
@@ -65,6 +68,7 @@ class ReportJob:
     pdf: bool = False
     breaks: tuple[reports.Break, ...] = ()
     previous: Path | None = None
+    earlier: Sequence[str | Path] = ()
 
 
 @watched
@@ -74,8 +78,8 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
     Returns
     -------
     dict
-        report, files, n_visits, n_patients, n_warnings, unknown_share, and trends (expectations by what became of them
-        since the earlier check, or None): what the command line says.
+        report, files, n_visits, n_patients, n_warnings, unknown_share, earlier_runs, and trends (expectations by what
+        became of them since the earlier check, or None): what the command line says.
 
     Raises
     ------
@@ -85,7 +89,10 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         A critical expectation failed; only quality.html was written.
     UsageError
         A PDF is wanted and the extra ``pdf`` is not installed.
+    ProtectionError
+        Together with an earlier run, the numbers would tell about a few patients or visits.
     """
+    runs = read_earlier(job.earlier)
     if job.pdf:
         reports.require_typst()  # before hours of work, not after them
     earlier = None if job.previous is None else trends.read_earlier(job.previous)
@@ -107,12 +114,30 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         sources, measured, published.tables, rules=rules, spans=job.spans, limits=job.limits
     )
     progress("write")
-    start, end = _span(measured["all"].per_patient, job.spans)
-    method = Method(
+    window = _span(measured["all"].per_patient, job.spans)
+    method = _method(inputs, job, published, parameters=_parameters(rules, adjusted_for, job.breaks), window=window)
+    content = beside_earlier(ReportContent({**published.tables, **further}, verdict, method), runs, job.language)
+    inputs.refuse_changed()
+    written = reports.write_report(content, directory, language=job.language, pdf=job.pdf)
+    return {
+        "report": str(directory / "report.html"),
+        "files": [str(path) for path in written],
+        **_counted(measured["all"].per_patient),
+        "n_warnings": len(verdict.warnings),
+        "unknown_share": unknown,
+        "earlier_runs": list(content.method.earlier),
+        "trends": None if verdict.comparison is None else verdict.comparison.by_state(),
+    }
+
+
+def _method(
+    inputs: Inputs, job: ReportJob, published: Published, *, parameters: dict[str, str], window: tuple[Any, Any]
+) -> Method:
+    return Method(
         indices=REPORT_INDICES,
-        window_start=start,
-        window_end=end,
-        parameters=_parameters(rules, adjusted_for, job.breaks),
+        window_start=window[0],
+        window_end=window[1],
+        parameters=parameters,
         unit_rule=published.unit_rule or "most_visits",
         team_rule=published.team_rule or "most_visits",
         time_zone=inputs.options.time_zone,
@@ -121,19 +146,8 @@ def report(inputs: Inputs, directory: Path, job: ReportJob, progress: Progress =
         versions=versions(),
         created_on=datetime.now(tz=UTC).date(),
         breaks=job.breaks,
+        beside=inputs.beside(),
     )
-    content = ReportContent({**published.tables, **further}, verdict, method)
-    inputs.refuse_changed()
-    written = reports.write_report(content, directory, language=job.language, pdf=job.pdf)
-    return {
-        "report": str(directory / "report.html"),
-        "files": [str(path) for path in written],
-        "n_visits": int(measured["all"].per_patient["n_visits"].sum()),
-        "n_patients": measured["all"].per_patient["patient_id"].n_unique(),
-        "n_warnings": len(verdict.warnings),
-        "unknown_share": unknown,
-        "trends": None if verdict.comparison is None else verdict.comparison.by_state(),
-    }
 
 
 def _rules(job: ReportJob, tables: Tables) -> Rules:
@@ -147,6 +161,24 @@ def _parameters(rules: Rules, adjusted_for: Sequence[str], breaks: Sequence[repo
         "breaks": "; ".join(f"{one.day.isoformat()}={one.text}" for one in breaks),
     }
     return rules.as_parameters() | {name: value for name, value in further.items() if value}
+
+
+def _counted(per_patient: pl.DataFrame) -> dict[str, int]:
+    return {
+        "n_visits": int(per_patient["n_visits"].sum()),
+        "n_patients": per_patient["patient_id"].n_unique(),
+    }
+
+
+def beside_earlier(content: ReportContent, earlier: Sequence[EarlierRun], language: Language) -> ReportContent:
+    """Note how the report compares with earlier runs.
+
+    Raises
+    ------
+    ProtectionError
+    """
+    found = compared_with(earlier, reports.run_of(content), content.tables.values(), reports.words_of(language))
+    return replace(content, method=replace(content.method, earlier=found))
 
 
 def gate(

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from continuity import files, quality
+from continuity import files, quality, reports
 from continuity.errors import InputError, UsageError
 from continuity.evaluation.aggregate import aggregate
 from continuity.evaluation.estimators import refuse
@@ -27,8 +27,10 @@ from continuity.pipeline.inputs import (
 )
 from continuity.pipeline.measure import measure, roles_of
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
+from continuity.pipeline.previous import read_earlier, run_beside
 from continuity.pipeline.report import critical
 from continuity.privacy import Limits, ProtectedTable, protect
+from continuity.reports import Run, windows_of
 from continuity.schema import TABLES, age_band
 
 _NO_GROUPS: Final = frozenset(
@@ -55,13 +57,15 @@ def summary(
     spans: Sequence[Window] | None,
     limits: Limits,
     how: Mapping[str, Any] | None = None,
+    earlier: Sequence[str | Path] = (),
     progress: Progress = quietly,
 ) -> dict[str, Any]:
     """Aggregate indices by columns, protect the cells and write them.
 
     `by` may name columns of patients or visits, ``role`` (doctors and nurses apart) and ``age_band`` (age in the year
     in which the window starts). With `every`, the indices that the data and the rules do not allow are left out, each
-    with the reason. `how` holds estimator, interval, replicates and seed of `continuity.summarise`.
+    with the reason. `how` holds estimator, interval, replicates and seed of `continuity.summarise`. The manifest lies
+    beside the table, under its whole name, because one folder may hold many tables.
 
     Raises
     ------
@@ -71,8 +75,11 @@ def summary(
         The input cannot be read or changed meanwhile, or no table has a column of `by`.
     QualityError
         A critical expectation failed.
+    ProtectionError
+        Together with an earlier run, the numbers would tell about a few patients or visits.
     """
     refuse_other_than_tables(output)
+    earlier_runs = read_earlier(earlier)
     if not by:
         raise UsageError("--by names no column.", allowed="Such as unit_id, team_id, area_code, role, sex or age_band.")
     refuse_single(by)
@@ -98,12 +105,18 @@ def summary(
         refuse_nothing(sources, rules, spans, inputs.name)
     progress("protect")
     table = _protected(rows, list(dict.fromkeys(by)), limits)
+    asked = {"windows": windows_of(table.frame), "indices": keys, "choices": {"by": list(by), **how}, "limits": limits}
+    run = run_beside(
+        inputs, earlier_runs, [table], reports.words_of("en"), command="summary", parameters=parameters, **asked
+    )
     progress("write")
     note = {"parameters": parameters, "note": rules.note, "by": list(by), **how, "versions": versions()}
     inputs.refuse_changed()
     files.replace_with(output, lambda path: write_table(table.frame, path, note))
     return {
         "output": str(output),
+        "manifest": str(_with_manifest(output, table, run)),
+        "earlier_runs": list(run.earlier),
         "left_out": left_out,
         "n_cells": table.frame.height,
         "n_suppressed": table.n_suppressed,
@@ -111,6 +124,12 @@ def summary(
         "parameters": parameters | how,
         "note": rules.note,
     }
+
+
+def _with_manifest(output: Path, table: ProtectedTable, run: Run) -> Path:
+    listed = reports.table_manifest(run, output.name, output.read_bytes(), table, language="en")
+    beside = output.with_name(f"{output.name}.manifest.json")
+    return files.replace_with(beside, lambda path: path.write_bytes(listed))
 
 
 def _rows(

@@ -1,7 +1,7 @@
 """From protected numbers to what a health centre can show: a page, a workbook, tables, and a list of them all."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +14,8 @@ from continuity.reports.charts import Canvas
 from continuity.reports.content import Method, ReportContent
 from continuity.reports.evaluation import Evaluation, evaluation_page
 from continuity.reports.figures import figures_of
-from continuity.reports.manifest import manifest
+from continuity.reports.listing import evaluation_outputs, report_outputs, run_of, table_output, windows_of
+from continuity.reports.manifest import LIST, NAME, Output, Run, file_list, manifest
 from continuity.reports.page import report_page
 from continuity.reports.paper import report_paper, require_typst
 from continuity.reports.pictures import FOLDER, SOURCES, figure_files, key_of
@@ -24,7 +25,7 @@ from continuity.reports.plan_content import PanelPlan, shown_providers
 from continuity.reports.quality_page import quality_page
 from continuity.reports.rows import refuse_unprotected
 from continuity.reports.svg import to_files
-from continuity.reports.wording import words_of
+from continuity.reports.wording import Words, words_of
 from continuity.reports.workbook import workbook
 from continuity.vocabulary import Language
 
@@ -49,9 +50,14 @@ __all__ = [
     "Method",
     "PanelPlan",
     "ReportContent",
+    "Run",
     "breaks_of",
     "require_typst",
+    "run_of",
     "shown_providers",
+    "table_manifest",
+    "windows_of",
+    "words_of",
     "write_evaluation",
     "write_plan",
     "write_quality",
@@ -75,7 +81,7 @@ def write_report(content: ReportContent, directory: Path, *, language: Language,
     -------
     tuple of Path
         ``report.html``, ``report.xlsx``, ``quality.html``, ``tables/*.parquet``, ``figures/*`` and, last,
-        ``manifest.json``.
+        ``manifest.csv`` and ``manifest.json``, which list the others.
 
     Raises
     ------
@@ -100,9 +106,17 @@ def write_report(content: ReportContent, directory: Path, *, language: Language,
         **figure_files(figures),
         **({"report.pdf": report_paper(content, words, figures)} if pdf else {}),
     }
-    written = _write({**files, "manifest.json": manifest(content, files, words)}, directory)
+    written = _write(
+        {**files, **_listed(run_of(content), report_outputs(content, files, figures, words), words)}, directory
+    )
     _remove_earlier(directory, files)
     return written
+
+
+def _listed(run: Run, outputs: Sequence[Output], words: Words) -> dict[str, bytes]:
+    """Make the list of the files, to read and for machines; the second comes last and has the first in it."""
+    table = file_list(run, outputs, words)
+    return {LIST: table.data, NAME: manifest(run, [*outputs, table], words)}
 
 
 def write_quality(
@@ -133,7 +147,7 @@ def write_quality(
 
 
 def write_evaluation(content: Evaluation, directory: Path, *, language: Language) -> Path:
-    """Write effects.parquet, summary.json and evaluation.html into a folder, and give the page.
+    """Write effects.parquet, summary.json, evaluation.html and the manifest into a folder, and give the page.
 
     Parameters
     ----------
@@ -148,10 +162,33 @@ def write_evaluation(content: Evaluation, directory: Path, *, language: Language
         The effects have not passed disclosure control.
     """
     refuse_unprotected({"effects": content.effects})
-    page = evaluation_page(content, words_of(language)).encode()
+    words = words_of(language)
     summary = json.dumps(dict(content.summary), ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-    files = {"effects.parquet": _parquet(content.effects), "summary.json": summary.encode() + b"\n"}
-    return _write({**files, "evaluation.html": page}, directory)[-1]
+    files = {
+        "effects.parquet": _parquet(content.effects),
+        "summary.json": summary.encode() + b"\n",
+        "evaluation.html": evaluation_page(content, words).encode(),
+    }
+    listed = _listed(content.run, evaluation_outputs(content, files, words), words)
+    return _write({**files, **listed}, directory)[list(files).index("evaluation.html")]
+
+
+def table_manifest(run: Run, name: str, data: bytes, table: "ProtectedTable", *, language: Language) -> bytes:
+    """Describe a table that is written alone, as the manifest of a report does.
+
+    Parameters
+    ----------
+    run : Run
+    name : str
+        Name of its file.
+    data : bytes
+        The file.
+    table : ProtectedTable
+    language : {"fi", "sv", "en"}
+    """
+    refuse_unprotected({table.name: table})
+    words = words_of(language)
+    return manifest(run, [table_output(name, data, table, words("manifest.summary"))], words)
 
 
 def _remove_earlier(directory: Path, files: Mapping[str, bytes]) -> None:

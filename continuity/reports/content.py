@@ -1,9 +1,9 @@
 """What a report is made of: protected tables, the verdict on the data, and how the numbers came about."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from continuity.privacy import ProtectedTable
 from continuity.reports.breaks import Break
@@ -36,6 +36,10 @@ class Method:
         The day of the run.
     breaks : tuple of Break
         Changes at the site that break the course over time; the national reform is always among the breaks.
+    beside : mapping of str to str
+        SHA-256 of the other files that were read: patients_sha256, providers_sha256.
+    earlier : sequence of mapping
+        How the run compares with earlier ones, as the manifest says it.
     """
 
     indices: tuple[str, ...]
@@ -50,6 +54,8 @@ class Method:
     versions: Mapping[str, str]
     created_on: date
     breaks: tuple[Break, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
+    earlier: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from continuity.reports.evaluation_text import breaks_in, evaluation_paragraphs,
 from continuity.reports.findings import Findings
 from continuity.reports.grids import Grid
 from continuity.reports.labels import definition, index_label
+from continuity.reports.manifest import Run
 from continuity.reports.method import choice_of, two_columns
 from continuity.reports.quality_page import quality_view
 from continuity.reports.rendering import render
@@ -38,11 +39,14 @@ class Evaluation:
         What summary.json holds.
     quality : QualityResult
         The verdict of the gate.
+    run : Run
+        What was read and asked, for the manifest.
     """
 
     effects: ProtectedTable
     summary: Mapping[str, Any]
     quality: "QualityResult"
+    run: Run
 
 
 def evaluation_page(content: Evaluation, words: Words) -> str:

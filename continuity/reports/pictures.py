@@ -44,7 +44,7 @@ def figure_files(figures: Sequence[Figure]) -> dict[str, bytes]:
     """
     files: dict[str, bytes] = {}
     for figure in figures:
-        files[f"{FOLDER}/{figure.key}.csv"] = _csv(figure.rows)
+        files[f"{FOLDER}/{figure.key}.csv"] = as_csv(figure.rows)
         for panel in figure.panels:
             svg = str(panel.wide)
             files[f"{FOLDER}/{figure.key}-{panel.role}.svg"] = svg.encode()
@@ -63,7 +63,8 @@ def key_of(path: str) -> str:
     return path.removeprefix(f"{FOLDER}/").partition(".")[0].partition("-")[0]
 
 
-def _csv(rows: pl.DataFrame) -> bytes:
+def as_csv(rows: pl.DataFrame) -> bytes:
+    """Write rows for a spreadsheet: UTF-8 with a mark, and no name that would be taken for a formula."""
     names = [name for name, dtype in rows.schema.items() if dtype == pl.String]
     safe = [
         pl.when(pl.col(name).str.contains(_EXECUTES)).then(pl.concat_str(pl.lit("'"), name)).otherwise(name).alias(name)

@@ -12,9 +12,11 @@ from continuity.evaluation.rollout.effects import SCHEMA as EFFECTS
 from continuity.metrics import Rules
 from continuity.metrics.engine.presets import PRESETS
 from continuity.privacy import ProtectedTable
+from continuity.privacy.ruled import RULES
 from continuity.quality.results import Grain, TrendState
 from continuity.reports.content import ReportContent
 from continuity.reports.grids import PAIRS
+from continuity.reports.manifest import OutputType
 from continuity.reports.method import choice_of
 from continuity.reports.numbers import NUMBER_STYLES
 from continuity.reports.wording import words_of
@@ -62,6 +64,17 @@ PLAN_COUNTS = {
     "n_workload_estimated",
     "n_locked",
     "n_households_split",
+}
+RESULTS = {
+    "means",
+    "period_means",
+    "frequencies",
+    "flow",
+    "waits",
+    "adjusted_means",
+    "comparison",
+    "effects",
+    "quality",
 }
 STEPS = {
     "read",
@@ -118,6 +131,12 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
         "plan_value": {*words(Role), *words(AssignmentMode), *words(Infeasible), "none", "true", "false"},
         "plan_group": {*words(Sex), "missing", "true", "false"},
         "plan_count": PLAN_COUNTS,
+        "output": set(words(OutputType)),
+        "rule": set(RULES),
+        "counted": {"patients", "visits", "providers"},
+        "result": RESULTS,
+        "deviation": {"not_judged", "below_usual", "quality_counts"},
+        "earlier": {"same", "other_input", "not_compared", "other_cells", "alike", "near"},
     }
 
 

@@ -24,7 +24,7 @@ from continuity.reports.wording import words_of
 from continuity.reports.workbook import workbook
 from continuity.vocabulary import Language
 
-FILES = {"report.html", "report.xlsx", "quality.html", "manifest.json"}
+FILES = {"report.html", "report.xlsx", "quality.html", "manifest.csv", "manifest.json"}
 UNIT_SHEET = "Yksiköt"
 
 
