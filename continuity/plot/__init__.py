@@ -5,8 +5,23 @@ chart hold no patient and no small cell. Providers have neutral numbers.
 """
 
 from continuity.metrics.network.drawing import draw as network
+from continuity.plot.access import access, waiting
 from continuity.plot.effects import course, event_study, funnel, groups, unit_effects
+from continuity.plot.outcomes import outcome
 from continuity.plot.panels import loads
 from continuity.plot.patients import by_visits, distribution
 
-__all__ = ["by_visits", "course", "distribution", "event_study", "funnel", "groups", "loads", "network", "unit_effects"]
+__all__ = [
+    "access",
+    "by_visits",
+    "course",
+    "distribution",
+    "event_study",
+    "funnel",
+    "groups",
+    "loads",
+    "network",
+    "outcome",
+    "unit_effects",
+    "waiting",
+]

@@ -1,5 +1,6 @@
 """Figures of groups beside one another, and of what a roll-out did."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -9,7 +10,9 @@ from continuity.errors import InputError, UsageError
 from continuity.evaluation import Effects
 from continuity.privacy import ProtectedTable, protect
 from continuity.reports import comparison_chart, effect_chart
+from continuity.reports.breaks import breaks_of
 from continuity.reports.charts import Canvas
+from continuity.reports.evaluation_text import periods_in
 from continuity.reports.wording import words_of
 from continuity.vocabulary import Language
 
@@ -88,13 +91,18 @@ def funnel(found: Effects, *, width: int = 560, language: Language = "en") -> "a
     return comparison_chart.funnel(_last(found.frame, "funnel_95"), Canvas(width, words_of(language)))
 
 
-def course(found: Effects, *, width: int = 560, language: Language = "en") -> "alt.LayerChart":
-    """Draw the mean of each group over the windows; 0 is the last one.
+def course(
+    found: Effects, *, breaks: Sequence[str] = (), width: int = 560, language: Language = "en"
+) -> "alt.LayerChart":
+    """Draw the mean of each group over the windows.
 
     Parameters
     ----------
     found : Effects
         What `continuity.compare` gave on several windows.
+    breaks : sequence of str
+        Reforms and changes of systems, as ``"2024-09-01=New record system"``: a dashed line with the date; lines of
+        groups stop there.
     width, language
         As in `groups`.
 
@@ -105,7 +113,7 @@ def course(found: Effects, *, width: int = 560, language: Language = "en") -> "a
     Raises
     ------
     UsageError
-        The effects hold no comparison.
+        The effects hold no comparison, or a break cannot be read.
 
     Examples
     --------
@@ -116,7 +124,9 @@ def course(found: Effects, *, width: int = 560, language: Language = "en") -> "a
     'line'
     """
     rows = _protected(found.frame).frame.filter(term="mean").drop_nulls("estimate")
-    return comparison_chart.course(_some(rows, "mean"), Canvas(width, words_of(language)))
+    days = [one.day for one in breaks_of(breaks)]
+    canvas, periods = Canvas(width, words_of(language)), periods_in(found.summary["windows"])
+    return comparison_chart.course(_some(rows, "mean"), canvas, periods=periods, days=days)
 
 
 def event_study(found: Effects, *, width: int = 560, language: Language = "en") -> "alt.LayerChart":

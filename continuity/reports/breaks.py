@@ -98,8 +98,8 @@ def place(day: date, periods: Sequence[Period]) -> float | None:
     Examples
     --------
     >>> years = [(datetime(2024, 1, 1), datetime(2025, 1, 1)), (datetime(2025, 1, 1), datetime(2026, 1, 1))]
-    >>> place(date(2025, 1, 1), years), place(date(2024, 7, 1), years), place(date(2024, 1, 1), years)
-    (0.5, -0.0027322404371584508, None)
+    >>> place(date(2025, 1, 1), years), place(date(2024, 7, 2), years), place(date(2024, 1, 1), years)
+    (0.5, 0.0, None)
     """
     at = datetime.combine(day, time.min)
     before = sum(end <= at for _, end in periods)

@@ -10,7 +10,7 @@ import polars as pl
 from continuity.reports import breaks
 from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Canvas, finish
 from continuity.reports.counties import layout
-from continuity.reports.label_places import cut, place_labels
+from continuity.reports.label_places import Box, cut, place_labels
 from continuity.reports.wording import Words
 
 if TYPE_CHECKING:
@@ -150,11 +150,14 @@ def _names(
 
     across, up = domains
     size = (canvas.width - _BESIDE_AXES[0], _HEIGHT + 40.0 - _BESIDE_AXES[1])
-    dots = [
-        (size[0] * (one - across[0]) / (across[1] - across[0]), size[1] * (up[1] - other) / (up[1] - up[0]))
-        for one, other in data.select("estimate", "share_within_14_days").rows()
-    ]
-    chosen = place_labels(dots, data["name"].to_list(), size)
+
+    def pixels(one: float, other: float) -> tuple[float, float]:
+        return size[0] * (one - across[0]) / (across[1] - across[0]), size[1] * (up[1] - other) / (up[1] - up[0])
+
+    dots = [pixels(*row) for row in data.select("estimate", "share_within_14_days").rows()]
+    right, down = pixels(_middle(data["estimate"]), _middle(data["share_within_14_days"]))
+    lines = (Box(right - 1, 0, right + 1, size[1]), Box(0, down - 1, size[0], down + 1))
+    chosen = place_labels(dots, data["name"].to_list(), size, avoid=lines)
     drawn = []
     for spot in dict.fromkeys(spot for spot in chosen if spot is not None):
         rows = data.filter(pl.Series([one == spot for one in chosen]))

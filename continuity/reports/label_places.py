@@ -37,8 +37,8 @@ class Label:
 
 
 _SPOTS: Final = (
-    Label(0, -_GAP - 4, "center"),
-    Label(0, _GAP + 4, "center"),
+    Label(0, -_GAP - 6, "center"),
+    Label(0, _GAP + 6, "center"),
     Label(_GAP, 0, "left"),
     Label(-_GAP, 0, "right"),
     Label(_GAP, -_GAP - 2, "left"),
@@ -88,7 +88,12 @@ def _start(group: Sequence[float]) -> float:
 
 
 def place_labels(
-    dots: Sequence[tuple[float, float]], texts: Sequence[str], size: tuple[float, float], radius: float = 6.0
+    dots: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    size: tuple[float, float],
+    *,
+    avoid: Sequence[Box] = (),
+    radius: float = 6.0,
 ) -> list[Label | None]:
     """Choose for each dot the first spot where its label covers no dot and no earlier label, and stays in the figure.
 
@@ -99,6 +104,8 @@ def place_labels(
     texts : sequence of str
     size : tuple of float
         Width and height of the figure in pixels.
+    avoid : sequence of Box
+        What else no label may cover, such as lines.
     radius : float
         Of a dot.
 
@@ -112,7 +119,7 @@ def place_labels(
     >>> [label.align for label in place_labels([(50, 50), (62, 50)], ["Centre", "East"], (200, 100))]
     ['center', 'center']
     """
-    taken = [Box(x - radius, y - radius, x + radius, y + radius) for x, y in dots]
+    taken = [*avoid, *(Box(x - radius, y - radius, x + radius, y + radius) for x, y in dots)]
     found: list[Label | None] = []
     for (x, y), text in zip(dots, texts, strict=True):
         chosen = None

@@ -52,11 +52,17 @@ def test_commands_and_options_exist(path: Path) -> None:
             assert option in said, f"{path.name}: {command} has no {option}"
 
 
-def test_both_managers_guides_have_the_same_parts() -> None:
-    english, finnish = (
-        (DOCS / name).read_text(encoding="utf-8") for name in ("guide-manager.md", "guide-manager.fi.md")
+@pytest.mark.parametrize("language", ["fi", "sv"])
+def test_managers_guides_have_the_same_parts(language: str) -> None:
+    english, other = (
+        (DOCS / name).read_text(encoding="utf-8") for name in ("guide-manager.md", f"guide-manager.{language}.md")
     )
     for pattern in (r"^## ", r"^- ", r"^\d\. ", r"^\| ", r"^```sh"):
-        assert len(re.findall(pattern, english, re.MULTILINE)) == len(re.findall(pattern, finnish, re.MULTILINE)), (
-            pattern
-        )
+        assert len(re.findall(pattern, english, re.MULTILINE)) == len(re.findall(pattern, other, re.MULTILINE)), pattern
+    numbers = re.compile(r"\d[\d.,–-]*\d")
+    assert {text.replace(",", ".").replace("–", "-") for text in numbers.findall(other)} >= {
+        "5502",
+        "0.28-0.29",
+        "2023-2025",
+    }
+    assert set(re.findall(r"`--?[a-z-]+`|`[a-z]+`", english)) == set(re.findall(r"`--?[a-z-]+`|`[a-z]+`", other))

@@ -139,6 +139,7 @@ def test_a_browser_finds_it_whole_and_readable(site: Path, width: int) -> None:
     pages = (
         "index.html",
         "docs/guide-manager.fi.html",
+        "docs/guide-manager.sv.html",
         "docs/which-index.html",
         "notebooks/04-evaluating-a-rollout.html",
     )

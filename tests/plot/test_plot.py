@@ -12,6 +12,7 @@ from continuity.errors import InputError, UsageError
 from continuity.synthetic import Setting, generate
 
 pytest.importorskip("altair")
+WHEN = ("landmark", "concurrent")
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,68 @@ def test_a_hostile_name_is_only_text() -> None:
     rows = pl.DataFrame({"term": ["mean"], "group": ["<img src=x>"], "event_time": [None], "estimate": [0.1]})
     rows = rows.with_columns(ci_low=0.0, ci_high=0.2, n_patients=90)
     assert "<img" not in ct.Effects(rows, {"index": "<b>"})._repr_html_()
+
+
+def test_access_stands_beside_continuity_and_hides_small_groups() -> None:
+    waits = pl.DataFrame({"unit_id": list("UVWX"), "n_patients": [90, 80, 70, 3], "n_visits": [95, 85, 75, 3]})
+    waits = waits.with_columns(share_within_14_days=pl.Series([0.61, 0.72, 0.83, 0.999]))
+    means = waits.select("unit_id", "n_patients", index=pl.lit("coc"), estimate=pl.Series([0.3, 0.4, 0.5, 0.777]))
+    rows, text = held(ct.plot.access(waits, means))
+    drawn = {row["name"]: (row["estimate"], row["share_within_14_days"]) for row in rows if "name" in row}
+    assert drawn == {"U": (0.3, 0.61), "V": (0.4, 0.72)}  # W goes with X, or the total would tell
+    assert "0.777" not in text
+    assert "0.999" not in text
+    with pytest.raises(UsageError, match="nothing to draw"):
+        ct.plot.access(waits.tail(2), means)
+    with pytest.raises(InputError, match="'share_within_14_days' are missing"):
+        ct.plot.access(means, means)
+
+
+def test_waits_are_those_of_the_visits(data: Any) -> None:
+    waits = ct.waiting_times(data.visits, patients=data.patients)
+    rows, _ = held(ct.plot.waiting(waits, language="fi"))
+    known = {row["seen_by"]: row for row in waits.drop_nulls("seen_by").iter_rows(named=True)}
+    assert {row["name"]: row["median_days"] for row in rows} == {
+        "oma": known["own"]["median_days"],
+        "muu": known["other"]["median_days"],
+    }
+    few = waits.with_columns(n_patients=pl.lit(20, pl.Int64))
+    assert all(row["end"] == row["median_days"] for row in held(ct.plot.waiting(few))[0])  # no 90th percentile
+    with pytest.raises(UsageError, match="nothing to draw"):
+        ct.plot.waiting(waits.with_columns(n_patients=pl.lit(4, pl.Int64)))
+
+
+def test_outcomes_are_drawn_as_ratios() -> None:
+    from math import exp
+
+    from continuity.evaluation.outcomes.result import Associations
+
+    rows = pl.DataFrame({"term": "log_rate_ratio", "group": ["0.25", "0.5", "0.75"], "estimate": [0.0, -0.2, -0.4]})
+    rows = rows.with_columns(ci_low=pl.Series([None, -0.3, -0.6]), ci_high=pl.Series([None, -0.1, -0.2]))
+    curve = Associations(rows.with_columns(n_patients=pl.Series([90, 80, 3])), {"index": "coc"})
+    drawn, text = held(ct.plot.outcome(curve, language="sv"))
+    ratios = {row["at"]: row["estimate"] for row in drawn if "at" in row}
+    assert ratios == pytest.approx({0.25: 1.0, 0.5: exp(-0.2)})  # three patients are not drawn
+    assert "Incidenskvot" in text
+    classes = rows.with_columns(group=pl.Series(["< 0.3", "0.3-0.6", ">= 0.6"]), n_patients=90)
+    both = pl.concat(
+        [classes.with_columns(term=pl.lit(f"{when} log_rate_ratio")) for when in ("landmark", "concurrent")]
+    )
+    names = [row["name"] for row in held(ct.plot.outcome(Associations(both, {})))[0] if "name" in row]
+    assert names[0] == "< 0.3 (measured before)"
+    assert names[-1] == ">= 0.6 (measured at once)"
+    with pytest.raises(UsageError, match="nothing to draw"):
+        ct.plot.outcome(Associations(classes.with_columns(n_patients=3), {}))
+
+
+def test_a_course_shows_dates_and_breaks(per_patient: pl.DataFrame, data: Any) -> None:
+    earlier = per_patient.with_columns(window_start=datetime(2024, 1, 1), window_end=datetime(2025, 1, 1))
+    found = ct.compare(pl.concat([earlier, per_patient]), "unit_id", "coc", patients=data.patients)
+    rows, text = held(ct.plot.course(found, breaks=["2025-01-01=New system"]))
+    assert {row["piece"] for row in rows if "piece" in row} == {0, 2}
+    assert "2025-01-01" in text
+    with pytest.raises(UsageError, match="--break"):
+        ct.plot.course(found, breaks=["soon=New system"])
 
 
 def test_associations_show_no_small_class() -> None:
