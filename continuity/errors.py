@@ -11,6 +11,7 @@ from typing import Final, Self
 _SHOWN = 12  # names listed in a message before "and 9,988 more"
 
 _CODE: Final = re.compile(r"\d{6}[-+A-FU-Ya-fu-y]\d{3}\w")
+_SEPARATOR: Final = re.compile(r"\w\W+\w")
 _UNSAYABLE: Final = "(no name: looks like data)"
 
 
@@ -59,10 +60,15 @@ class InputError(ContinuityError):
     def missing_columns(cls, missing: Sequence[str], found: Sequence[str], where: str) -> Self:
         """Name the missing columns, those found, and how to map one."""
         noun, verb = ("Column", "is") if len(missing) == 1 else ("Columns", "are")
+        allowed = f"Found: {listing(found)}."
+        next_step = f"Map it: --columns {missing[0]}=NAME (in Python: columns={{{missing[0]!r}: 'NAME'}})."
+        if len(found) == 1 and _SEPARATOR.search(found[0]):
+            allowed = f"Found one column: {listing(found)}."
+            next_step = "Where these are several names, say what lies between them: --separator ';' (or ',', tab, ...)."
         return cls(
             f"{noun} {listing([repr(name) for name in missing])} {verb} missing from {where}.",
-            allowed=f"Found: {listing(found)}.",
-            next_step=f"Map it: --columns {missing[0]}=NAME (in Python: columns={{{missing[0]!r}: 'NAME'}}).",
+            allowed=allowed,
+            next_step=next_step,
         )
 
 

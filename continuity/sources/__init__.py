@@ -90,6 +90,7 @@ def read(
         raise UsageError(
             "A query is for databases, and the visits are in files.",
             allowed="Allowed: VISITS as postgresql://host/database, or a file of DuckDB or SQLite.",
+            next_step="Name the database, or leave --query out.",
         )
     module = KINDS[found_kind]
     found = module.read(visits, options)

@@ -120,7 +120,7 @@ def _plain(server: Server, there: Mapping[str, str], options: ReadOptions) -> Ta
         raise InputError(
             f"The database {server.name} has no table visits.",
             allowed=f"Tables there: {listing(sorted(there.values()))}.",
-            next_step="Name a table or a SELECT with --query.",
+            next_step="Name a table or a SELECT with --query." if there else "Check that this is the right database.",
         )
     wanted: dict[TableName, str] = {"visits": options.query or there["visits"]}
     names: tuple[TableName, ...] = ("patients", "providers")
@@ -180,6 +180,7 @@ def _server(path: str | Path) -> Server:
         raise UsageError(
             "The address is of no database that can be read.",
             allowed="Allowed: postgresql://host/database, a file of DuckDB or SQLite.",
+            next_step="Of another database, export the visits as Parquet or CSV, and name that file.",
         )
     return Postgres(text)
 
@@ -220,7 +221,11 @@ def _asked(server: Server, text: str) -> pl.LazyFrame:
 
     sql = _sql(text)
     if sql is None:
-        raise UsageError("The query cannot be read.", allowed="Allowed: the name of a table, or one SELECT.")
+        raise UsageError(
+            "The query cannot be read.",
+            allowed="Allowed: the name of a table, or one SELECT.",
+            next_step="Check how it is spelt: it starts with SELECT or WITH.",
+        )
     columns = server.columns(sql)
 
     def question(names: list[str], n_rows: int | None) -> str:

@@ -11,11 +11,10 @@ import polars as pl
 from continuity.errors import InputError, listing
 from continuity.sources import csv
 from continuity.sources.base import ReadOptions
+from continuity.sources.forms import ARROW, BINARY, PARQUET, TEXT, none_readable, unreadable
 
-TEXT: Final = (".csv", ".tsv", ".txt")
-_PARQUET: Final = (".parquet", ".pq")
-_ARROW: Final = (".arrow", ".ipc", ".feather")
-BINARY: Final = (*_PARQUET, *_ARROW)
+__all__ = ["BINARY", "SUFFIXES", "TEXT", "find", "readable", "scan"]
+
 SUFFIXES: Final = (*TEXT, *BINARY)
 
 
@@ -34,18 +33,17 @@ def find(path: str | Path) -> list[Path]:
     if place.is_file():
         return [place]
     if place.is_dir():
-        found = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        there = sorted(p for p in place.iterdir() if not p.name.startswith("."))
+        found = [p for p in there if p.suffix.lower() in SUFFIXES]
     elif any(sign in text for sign in "*?["):
         pattern = place.relative_to(place.anchor) if place.anchor else place
-        found = sorted(p for p in Path(place.anchor or ".").glob(str(pattern)) if p.is_file())
+        there = found = sorted(p for p in Path(place.anchor or ".").glob(str(pattern)) if p.is_file())
     else:
         raise InputError(
             f"There is no file {text}.", next_step=f"The working folder is {Path.cwd()}; check the path from there."
         )
     if not found:
-        raise InputError(
-            f"{text} names no file that can be read.", allowed=f"Files that can be read end in {listing(SUFFIXES)}."
-        )
+        raise none_readable(text, there)
     return found
 
 
@@ -109,16 +107,13 @@ def readable(where: str) -> Iterator[None]:
 def _scan_one(path: Path, options: ReadOptions) -> pl.LazyFrame:
     suffix = path.suffix.lower()
     binary: Mapping[str, Callable[[Path], pl.LazyFrame]] = {
-        **dict.fromkeys(_PARQUET, partial(pl.scan_parquet, glob=False)),
-        **dict.fromkeys(_ARROW, partial(pl.scan_ipc, glob=False)),
+        **dict.fromkeys(PARQUET, partial(pl.scan_parquet, glob=False)),
+        **dict.fromkeys(ARROW, partial(pl.scan_ipc, glob=False)),
     }
     if suffix in TEXT:
         return csv.scan(path, options)
     if suffix not in binary:
-        raise InputError(
-            f"{path.name} is of no form that can be read.",
-            allowed=f"Files that can be read end in {listing(SUFFIXES)}.",
-        )
+        raise unreadable(path)
     try:
         frame = binary[suffix](path)
         frame.collect_schema()

@@ -67,7 +67,7 @@ BAD: dict[str, tuple[str, Callable[[Path], bytes] | bytes | None, tuple[str, ...
     "a workbook": ("visits.xlsx", b"PK\x03\x04", ("visits.xlsx is of no form that can be read", ".parquet")),
     "a workbook that calls itself CSV": ("visits.csv", b"PK\x03\x04\0\0", ("visits.csv is no text file", "as CSV")),
     "an open quote": ("visits.csv", HEADER + b'"SECRET1;2025-01-03;A\n' + ROWS * 900, ("a field that does not end",)),
-    "an empty folder": ("folder/.hidden", b"x", ("names no file that can be read", ".parquet")),
+    "an empty folder": ("folder/.hidden", b"x", ("folder names no file: nothing is there", ".parquet", ".ndjson")),
 }
 
 
