@@ -99,6 +99,11 @@ def listing(names: Sequence[str]) -> str:
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN:,} more"
 
 
+def counted(n: int, word: str) -> str:
+    """Write a number of things: "1 unit", "2 units"."""
+    return f"{n:,} {word}{'' if n == 1 else 's'}"
+
+
 def did_you_mean(value: str, names: Iterable[str]) -> str:
     """Give "Did you mean ...?" for the nearest name, or nothing."""
     nearest = difflib.get_close_matches(value, list(names), n=1)

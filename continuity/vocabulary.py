@@ -42,7 +42,8 @@ Reason = Literal[
 ]
 
 AssignmentMode = Literal["best", "random"]
-Infeasible = Literal["refuse", "nearest"]
+AttributionRule = Literal["longest_span", "four_cut", "majority", "most_recent"]
+Infeasible = Literal["refuse", "nearest", "penalty"]
 MoveReason = Literal[
     "own_choice",
     "kept",

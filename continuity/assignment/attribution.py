@@ -9,9 +9,8 @@ from continuity import edge
 from continuity.assignment.attribution_visits import Moment, Wanted, canonical, end_of, looked_at, of_kind
 from continuity.errors import UsageError
 from continuity.schema import conform
-from continuity.vocabulary import words
+from continuity.vocabulary import AttributionRule, words
 
-AttributionRule = Literal["longest_span", "four_cut", "majority", "most_recent"]
 Confidence = Literal["high", "medium", "low"]
 Basis = Literal["listed", "only_provider", "most_visits", "longest_span", "last_sentinel", "last_seen", "smallest_id"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from continuity.assignment.cases import Case
 from continuity.assignment.problem import Floats, totals
-from continuity.errors import InfeasibleError
+from continuity.errors import InfeasibleError, counted
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def refuse_without_provider(case: Case) -> None:
     n = int((~case.eligible.any(axis=0)).sum())
     if n:
         raise InfeasibleError(
-            f"Unit {case.unit}: {n:,} patients can have no provider, for every list that could take them is closed.",
+            f"Unit {case.unit}: no provider for {counted(n, 'patient')}: every list that could be theirs is closed.",
             allowed="Each patient has a provider who takes new ones (accepts_new), or their own.",
             next_step="Open a list, or add a provider.",
         )
@@ -94,7 +94,8 @@ def refuse(case: Case, found: Nearest, tolerance: float) -> InfeasibleError:
         f"{lacking:,.1f} of {case.workload.sum():,.1f} units of work a year cannot be placed so. "
         f"{_why(case, tolerance)}",
         allowed=f"The nearest tolerance that can be met is {np.ceil(1000 * found.tolerance + 1e-9) / 10:.1f} %.",
-        next_step="Give --tolerance that much, or --infeasible nearest to widen this unit's band alone.",
+        next_step="Give --tolerance that much; or --infeasible nearest to widen this unit's band alone, or "
+        "--infeasible penalty to let single providers out of it at a rising price.",
     )
 
 

@@ -18,7 +18,7 @@ from continuity.assignment.pairs import nurses
 from continuity.assignment.settings import Settings
 from continuity.assignment.solve import Solved, solve
 from continuity.assignment.tables import Opened, open_tables
-from continuity.vocabulary import AssignmentMode, Infeasible, Role
+from continuity.vocabulary import AssignmentMode, AttributionRule, Infeasible, Role
 
 Report = Callable[[str], None]
 _NEEDED: Final = (
@@ -102,6 +102,7 @@ def assign(
     team_tolerance: float | None = None,
     distance_cost: float = 0.0,
     pair: bool = False,
+    attribute: AttributionRule | None = None,
 ) -> Plan:
     """Give every patient one provider of their unit, at the least cost within the bands of work.
 
@@ -133,14 +134,18 @@ def assign(
         Who chose the listed provider (is_own_choice) within a year (listed_from) stays.
     mode : {"best", "random"}
         ``random`` keeps all in place but those whom the lot takes from lists above their band.
-    infeasible : {"refuse", "nearest"}
-        ``nearest`` widens the band of a unit that cannot meet it, to the least that can be met.
+    infeasible : {"refuse", "nearest", "penalty"}
+        Of a unit that cannot meet its band: ``nearest`` widens it to the least that can be met; ``penalty`` lets single
+        providers out of it, at a price that rises with the distance (see `summary`: penalty).
     chronic_tolerance, team_tolerance : float, optional
         Bands for each provider's share of the chronically ill, and for each team's work.
     distance_cost : float
         What a kilometre to the provider costs, in visits, where both have latitude and longitude.
     pair : bool
         Name a nurse too (``nurse_id``): of the provider's team, the one seen most, else the one with least work.
+    attribute : {"longest_span", "four_cut", "majority", "most_recent"}, optional
+        Who has no listed provider is taken to be on the list that `continuity.attribute` gives by this rule, when it is
+        of the patient's unit. None: they have no list, so a first one costs nothing but the visits not kept.
 
     Returns
     -------
@@ -294,19 +299,29 @@ def summarised(
     staff, units, groups = tables
     total = {
         name: math.fsum(units[name]) if units[name].dtype.is_float() else int(units[name].sum())
-        for name in ("cost", "lower_bound", "tightest_bound", "n_patients", "n_moved", "n_visits", "n_visits_kept")
+        for name in (
+            "cost",
+            "penalty",
+            "lower_bound",
+            "tightest_bound",
+            "n_patients",
+            "n_moved",
+            "n_visits",
+            "n_visits_kept",
+        )
     }
     n_visits, kept = total.pop("n_visits"), total.pop("n_visits_kept")
     with_previous = int(units["n_visits_with_previous"].sum())
     counts = opened.counts | {name: int(units[name].sum()) for name in ("n_locked", "n_households_split")}
     return {
         **total,
-        "gap": tell.gap(total["cost"], total["lower_bound"]),
+        "gap": tell.gap(total["cost"] + total["penalty"], total["lower_bound"]),
         "share_visits_kept": kept / n_visits if n_visits else None,
         "share_visits_with_previous": with_previous / n_visits if n_visits else None,
         "worst_outside_band": units["worst_outside_band"].max(),
         "n_units": units.height,
         "n_units_widened": int((units["tolerance"] > settings.tolerance).sum()),
+        "n_units_penalised": int((units["penalty"] > 0).sum()),
         "reasons": by_reason,
         "counts": counts,
         "providers": staff.to_dicts(),

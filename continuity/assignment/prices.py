@@ -56,31 +56,25 @@ class Prices:
     softness: Floats
 
 
-def find_prices(problem: Problem, start: Floats | None = None, *, penalty: float | None = None) -> Prices:
+def find_prices(problem: Problem) -> Prices:
     """Find prices whose bound is (nearly) the best, and the bound.
 
     Parameters
     ----------
     problem : Problem
-    start : array (n_bands,), optional
-        Prices to start from, of a similar problem.
-    penalty : float, optional
-        What one unit of work outside a band costs; no price can then be larger. None: bands are hard.
 
     Returns
     -------
     Prices
     """
     scale, weight = _usual_cost_of_work(problem), _smoothing_weight(problem)
-    prices = np.zeros(problem.bands.n) if start is None else start.copy()
+    prices = np.zeros(problem.bands.n)
     few, few_weight = _sample(problem, weight)
-    for share in _FIRST_STEPS if start is None else ():
+    for share in _FIRST_STEPS:
         prices = _smoothed(few, prices, few_weight, share * scale, 0.02)
     for share, accuracy in _STEPS:
         temperature = share * scale
         prices = _smoothed(problem, prices, weight, temperature, accuracy)
-        if penalty is not None:
-            prices = np.clip(prices, -penalty, penalty)
     best, best_value = _joined(problem, prices, temperature)
     return Prices(
         best,
@@ -102,7 +96,7 @@ def bound(problem: Problem, prices: Floats, *, floored: bool = False) -> float:
         cost = np.floor(cost / work * fine) / fine * work
     least = _reduced(cost, problem.features, per_provider).min(axis=0)
     bands = problem.bands
-    edges = np.maximum(prices, 0) * bands.high - np.maximum(-prices, 0) * bands.low
+    edges = bands.edges(prices)
     value = float(least.sum() - edges.sum())
     rounding = np.finfo(np.float64).eps * 8 * (np.abs(least).sum() + np.abs(edges).sum())
     return value - float(rounding)
@@ -175,5 +169,6 @@ def _sample(problem: Problem, weight: Floats) -> tuple[Problem, Floats]:
         return problem, weight
     features = problem.features[:, ::every]
     share = (features.sum(axis=1) / np.maximum(problem.features.sum(axis=1), 1e-300))[problem.bands.feature]
-    bands = replace(problem.bands, low=problem.bands.low * share, high=problem.bands.high * share)
+    steps = tuple((width * share, price) for width, price in problem.bands.steps)
+    bands = replace(problem.bands, low=problem.bands.low * share, high=problem.bands.high * share, steps=steps)
     return Problem(np.ascontiguousarray(problem.cost[:, ::every]), features, bands), weight[::every]

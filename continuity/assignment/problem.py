@@ -28,12 +28,16 @@ class Bands:
         Which providers stand in the band.
     low, high : array (n_bands,)
         The edges, both allowed.
+    steps : tuple of (width, price), each an array (n_bands,)
+        Where a band gives way: how wide each step beyond either edge is, and what one unit in it costs, prices rising.
+        None: the band is hard.
     """
 
     feature: Integers
     member: NDArray[np.bool_]
     low: Floats
     high: Floats
+    steps: tuple[tuple[Floats, Floats], ...] = ()
 
     @property
     def n(self) -> int:
@@ -61,6 +65,26 @@ class Bands:
         table = np.stack(list(per_provider))
         sums: Floats = (self.member * table[self.feature]).sum(axis=1)
         return sums
+
+    @property
+    def reach(self) -> Floats:
+        """How far beyond its edges each band can give way, (n_bands,)."""
+        return np.sum([width for width, _ in self.steps], axis=0) if self.steps else np.zeros(self.n)
+
+    def penalty(self, sums: Floats) -> float:
+        """Give what the sums outside the bands cost by the steps."""
+        left, total = np.abs(self.outside(sums)), 0.0
+        for width, price in self.steps:
+            total += float((np.minimum(left, width) * price).sum())
+            left = np.maximum(left - width, 0.0)
+        return total
+
+    def edges(self, prices: Floats) -> Floats:
+        """Give what each band is worth at these prices: what is subtracted in the dual, (n_bands,)."""
+        worth: Floats = np.maximum(prices, 0) * self.high - np.maximum(-prices, 0) * self.low
+        for width, price in self.steps:
+            worth = worth + width * np.maximum(np.abs(prices) - price, 0)
+        return worth
 
     def outside(self, sums: Floats) -> Floats:
         """Say by how much each band is left: above 0 over its upper edge, below 0 under its lower one."""

@@ -19,6 +19,8 @@ _TIE: Final = 7.0
 _PASSES: Final = 6
 
 Flags = NDArray[np.bool_]
+_Summed = list[tuple[int, Floats]]
+"""Bands, each with the feature of the items that it sums."""
 
 
 def rounded(problem: Problem, prices: Prices) -> Integers:
@@ -34,12 +36,21 @@ def rounded(problem: Problem, prices: Prices) -> Integers:
     choice = reduced.argmin(axis=0)
     tied = reduced <= reduced.min(axis=0) + _TIE * prices.softness
     several = np.flatnonzero(tied.sum(axis=0) > 1)
-    choice = place(problem, choice, tied, several, _quotas(problem, prices, reduced, tied))
+    quotas = np.clip(_relaxed(problem, prices, reduced, tied), problem.bands.low, problem.bands.high)
+    choice = place(problem, choice, tied, several, quotas)
     return Mover(problem, reduced, choice).finish()
 
 
-def _quotas(problem: Problem, prices: Prices, reduced: Floats, tied: Flags) -> Floats:
-    """Give the sum that each band should come to: that of the relaxed problem, put inside the band.
+def relaxed_sums(problem: Problem, prices: Prices) -> Floats:
+    """Give the sum of each band in the relaxed problem, (n_bands,), as far out as the band gives way."""
+    reduced = reduced_costs(problem.cost, problem.features, prices.per_provider)
+    tied = reduced <= reduced.min(axis=0) + _TIE * prices.softness
+    bands = problem.bands
+    return np.clip(_relaxed(problem, prices, reduced, tied), bands.low - bands.reach, bands.high + bands.reach)
+
+
+def _relaxed(problem: Problem, prices: Prices, reduced: Floats, tied: Flags) -> Floats:
+    """Give the sum that each band should come to: that of the relaxed problem, still to be put inside the band.
 
     A band with a price is full (or at its lower edge) in the relaxed problem: complementary slackness.
     """
@@ -51,8 +62,7 @@ def _quotas(problem: Problem, prices: Prices, reduced: Floats, tied: Flags) -> F
     alone = np.ones(choice.size, bool)
     alone[several] = False
     sums = bands.loads(problem.features[:, alone], choice[alone])
-    sums = sums + bands.sums([(share * feature[several]).sum(axis=1) for feature in problem.features])
-    return np.clip(sums, bands.low, bands.high)
+    return sums + bands.sums([(share * feature[several]).sum(axis=1) for feature in problem.features])
 
 
 def place(problem: Problem, choice: Integers, tied: Flags, several: Integers, quotas: Floats) -> Integers:
@@ -118,6 +128,10 @@ class Mover:
         self.scale = np.maximum(_scales(problem), 1e-300)
         # Sums of many numbers carry rounding errors: what is over an edge by less is at the edge.
         self.slack = 1e-9 * np.maximum(np.abs(self.bands.high), 1.0)
+        # Millions of tries are made one by one: lists and a memory of pairs make each ten times cheaper than arrays.
+        self.floor = (self.bands.low - self.slack).tolist()
+        self.ceiling = (self.bands.high + self.slack).tolist()
+        self._between: dict[tuple[int, int], tuple[_Summed, _Summed]] = {}
 
     def finish(self) -> Integers:
         """Give the plan after all moves that help."""
@@ -174,17 +188,31 @@ class Mover:
         return total
 
     def _move(self, item: int, k: int) -> None:
-        j, amount = self.choice[item], self.problem.features[self.bands.feature, item]
-        self.sums += amount * (self.bands.member[:, k].astype(float) - self.bands.member[:, j].astype(float))
+        left, joined = self._changed(int(self.choice[item]), k)
+        for q, feature in left:
+            self.sums[q] -= feature[item]
+        for q, feature in joined:
+            self.sums[q] += feature[item]
         self.choice[item] = k
 
     def _fits(self, item: int, k: int) -> bool:
-        j, amount = self.choice[item], self.problem.features[self.bands.feature, item]
-        change = amount * (self.bands.member[:, k].astype(float) - self.bands.member[:, j].astype(float))
-        after = self.sums + change
-        worse_over = (change > 0) & (after > self.bands.high + self.slack)
-        worse_under = (change < 0) & (after < self.bands.low - self.slack)
-        return not (worse_over | worse_under).any()
+        left, joined = self._changed(int(self.choice[item]), k)
+        too_few = (q for q, feature in left if self.sums[q] - feature[item] < self.floor[q] and feature[item] > 0)
+        too_many = (q for q, feature in joined if self.sums[q] + feature[item] > self.ceiling[q] and feature[item] > 0)
+        return next(too_few, None) is None and next(too_many, None) is None
+
+    def _changed(self, j: int, k: int) -> tuple[_Summed, _Summed]:
+        """Give the bands that an item leaves and joins by going from j to k, each with the feature that it sums."""
+        found = self._between.get((j, k))
+        if found is None:
+            here, there = self.bands.member[:, j], self.bands.member[:, k]
+            features, of_band = self.problem.features, self.bands.feature
+            left, joined = (
+                [(int(q), features[of_band[q]]) for q in np.flatnonzero(only)]
+                for only in (here & ~there, there & ~here)
+            )
+            found = self._between[j, k] = (left, joined)
+        return found
 
     def stay(self, moves: Floats) -> Integers:
         """Take back every move that saves nothing, while the bands allow: of plans that cost the same, fewer change.

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from continuity.assignment.attribution_visits import Moment, duration, parsed
 from continuity.errors import UsageError
-from continuity.vocabulary import AssignmentMode, Infeasible, Role, words
+from continuity.vocabulary import AssignmentMode, AttributionRule, Infeasible, Role, words
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Settings:
     team_tolerance: float | None = None
     distance_cost: float = 0.0
     pair: bool = False
+    attribute: AttributionRule | None = None
 
     def __post_init__(self) -> None:
         duration(self.lookback)
@@ -46,6 +47,8 @@ class Settings:
             raise UsageError("max_moves cannot be negative.", allowed="Allowed: 0 or a number of patients.")
         if self.max_moves is not None and self.mode == "random":
             raise UsageError("max_moves does not go with mode 'random'.", allowed="The lot moves whom the bands need.")
+        if self.attribute is not None and self.attribute not in words(AttributionRule):
+            raise UsageError.unknown_choice("attribute", self.attribute, words(AttributionRule))
         for name, kind in (("role", Role), ("mode", AssignmentMode), ("infeasible", Infeasible)):
             if getattr(self, name) not in words(kind):
                 raise UsageError.unknown_choice(name, getattr(self, name), words(kind))

@@ -67,6 +67,12 @@ class Smooth:
         slope = mid + half * prices / root - self.bands.sums(list(loads)) - self.settled
         curve = self.bands.between(between)
         curve[np.diag_indices_from(curve)] += half * self.temperature**2 / root**3
+        for width, price in self.bands.steps:
+            for sign in (1.0, -1.0):  # beyond the upper edge, and below the lower one
+                over = sign * prices - price
+                root = np.hypot(over, self.temperature)
+                slope += sign * width * (1 + over / root) / 2
+                curve[np.diag_indices_from(curve)] += width * self.temperature**2 / root**3 / 2
         return total + self._edges(prices) - float(self.settled @ prices), slope, curve
 
     def _parts(self) -> list[slice]:
@@ -86,7 +92,11 @@ class Smooth:
 
     def _edges(self, prices: Floats) -> float:
         mid, half = (self.bands.high + self.bands.low) / 2, (self.bands.high - self.bands.low) / 2
-        return float((mid * prices + half * np.hypot(prices, self.temperature)).sum())
+        total = float((mid * prices + half * np.hypot(prices, self.temperature)).sum())
+        for width, price in self.bands.steps:
+            for over in (prices - price, -prices - price):
+                total += float((width * (over + np.hypot(over, self.temperature)) / 2).sum())
+        return total
 
 
 def minimise(target: Smooth, prices: Floats, *, accuracy: float, steps: int = 14) -> Floats:

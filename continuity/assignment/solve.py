@@ -10,6 +10,7 @@ from continuity.assignment import exact
 from continuity.assignment.cases import Case
 from continuity.assignment.drawn import drawn
 from continuity.assignment.feasible import nearest, refuse, refuse_caps, refuse_without_provider
+from continuity.assignment.penalties import better, given_way, penalty, with_penalties
 from continuity.assignment.prices import find_prices
 from continuity.assignment.problem import Floats, Integers, Problem, totals
 from continuity.assignment.rounding import Mover, rounded
@@ -36,6 +37,8 @@ class Solved:
         be filled.
     tolerance : float
         The band that was used.
+    penalty : float
+        What the work outside bands that give way costs, on top of `cost`; the bounds are of the sum.
     """
 
     choice: Integers
@@ -44,10 +47,11 @@ class Solved:
     bound_floored: float
     price: Floats
     tolerance: float
+    penalty: float = 0.0
 
 
 def checked(case: Case, settings: Settings) -> tuple[Case, float]:
-    """Refuse a unit that cannot be planned, or widen its band where that was asked; give the tolerance used.
+    """Refuse a unit that cannot be planned, or widen or soften its band where asked; give the tolerance used.
 
     Raises
     ------
@@ -60,6 +64,8 @@ def checked(case: Case, settings: Settings) -> tuple[Case, float]:
         return case, settings.tolerance
     if settings.infeasible == "refuse":
         raise refuse(case, found, settings.tolerance)
+    if settings.infeasible == "penalty":
+        return with_penalties(case), settings.tolerance
     wide, m = found.tolerance + _ROOM, case.target.size
     bands = case.problem.bands
     low, high = bands.low.copy(), bands.high.copy()
@@ -87,15 +93,18 @@ def solve(case: Case, settings: Settings, *, move_price: float = 0.0, cap: int |
     case, tolerance = checked(case, settings)
     problem = _priced(case, move_price) if move_price else case.problem
     prices = find_prices(problem)
+    hard = given_way(problem, prices)
+    free = replace(hard, cost=case.problem.cost)
     if settings.mode == "random":
-        choice = drawn(problem, _lists_of_items(case), case.target, settings.seed)
+        choice = drawn(hard, _lists_of_items(case), case.target, settings.seed)
     else:
-        choice = rounded(problem, prices)
+        choice = rounded(hard, prices)
         if problem.cost.size <= exact.CELLS:
             choice = exact.improved(problem, choice)
         if cap is not None:
-            choice = Mover(case.problem, case.problem.cost, choice).improve(moves_of_items(case), cap)
-        choice = Mover(case.problem, case.problem.cost, choice).stay(moves_of_items(case))
+            choice = Mover(free, free.cost, choice).improve(moves_of_items(case), cap)
+        # A move taken back costs nothing by itself, but it can bring more work out of a band that gives way.
+        choice = better(case.problem, choice, Mover(free, free.cost, choice).stay(moves_of_items(case)))
     return Solved(
         choice[case.item],
         case.problem.cost_of(choice),
@@ -103,6 +112,7 @@ def solve(case: Case, settings: Settings, *, move_price: float = 0.0, cap: int |
         prices.bound_floored,
         prices.per_provider[0],
         tolerance,
+        penalty(case.problem, choice),
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 import polars as pl
 
 from continuity.assignment.attribution_visits import canonical, parsed
+from continuity.assignment.lists import with_lists
 from continuity.assignment.settings import Settings
-from continuity.errors import InfeasibleError, InputError
+from continuity.errors import InfeasibleError, InputError, counted
 
 ONE_UNIT: Final = "all"
 _BATCH: Final = 1_200_000
@@ -78,6 +79,7 @@ def open_tables(patients: Any, providers: Any, visits: Any, settings: Settings) 
     _refuse_bad_ids(people, "patients", "patient_id")
     if "unit_id" not in people.collect_schema() and table["unit_id"].null_count() == table.height:
         table = table.with_columns(unit_id=pl.lit(ONE_UNIT))
+    people = with_lists(people, every, table, settings.with_(as_of=as_of), counts)
     people = _enrolled(_with_units(people, table), as_of, counts)
     if "workload" not in people.collect_schema():
         people = _estimated(people, every, table, as_of, settings)
@@ -220,7 +222,7 @@ def _with_units(people: pl.LazyFrame, staff: pl.DataFrame) -> pl.LazyFrame:
         n = people.select(pl.col("unit_id").null_count()).collect(engine="streaming").item()
     if n:
         raise InputError(
-            f"{n:,} patients have no unit, and no listed provider who has one.",
+            f"{counted(n, 'patient')} without a unit, and without a listed provider who has one.",
             allowed="Each patient has a unit_id, or a listed provider whose unit is known.",
             next_step="Fill column unit_id of the patients.",
         )
@@ -287,8 +289,8 @@ def _refuse_units(units: pl.DataFrame, staff: pl.DataFrame) -> None:
     if without.height:
         shown = ", ".join(str(unit) for unit in without["unit_id"].head(5))
         raise InfeasibleError(
-            f"{without['n_patients'].sum():,} patients are in {without.height:,} units where no provider can take "
-            f"them: {shown}.",
+            f"No provider can take {counted(int(without['n_patients'].sum()), 'patient')} of "
+            f"{counted(without.height, 'unit')}: {shown}.",
             allowed="Each unit with patients has a provider with fte above 0 who is active.",
             next_step="Correct unit_id of the patients, or fte, role and the dates of the providers.",
         )

@@ -94,9 +94,10 @@ def of_unit(case: Case, solved: Solved, patients: pl.DataFrame, providers: pl.Da
         "n_providers": case.staff.height,
         "n_moved": int(patients["is_moved"].sum()),
         "cost": solved.cost,
+        "penalty": solved.penalty,
         "lower_bound": solved.bound_floored,
         "tightest_bound": solved.bound,
-        "gap": gap(solved.cost, solved.bound_floored),
+        "gap": gap(solved.cost + solved.penalty, solved.bound_floored),
         "tolerance": solved.tolerance,
         "worst_outside_band": float(providers["outside_band"].max()),  # type: ignore[arg-type] # never empty
         "n_visits": int(patients["n_visits"].sum()),

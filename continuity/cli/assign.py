@@ -7,7 +7,7 @@ import click
 
 from continuity import vocabulary as v
 from continuity.cli import options, talk
-from continuity.errors import UsageError
+from continuity.errors import UsageError, counted
 
 _CHOICES = (
     "tolerance",
@@ -27,6 +27,7 @@ _CHOICES = (
     "team_tolerance",
     "distance_cost",
     "pair",
+    "attribute",
 )
 
 
@@ -50,7 +51,7 @@ _CHOICES = (
 @click.option("--mode", type=click.Choice(v.words(v.AssignmentMode)), default="best", show_default=True,
               help="random: the lot says who leaves a list that is too long.")  # fmt: skip
 @click.option("--infeasible", type=click.Choice(v.words(v.Infeasible)), default="refuse", show_default=True,
-              help="nearest: widen the band of a unit that cannot meet it.")  # fmt: skip
+              help="Of a unit that cannot meet its band. nearest: widen it; penalty: work outside costs.")  # fmt: skip
 @click.option(
     "--chronic-tolerance", type=float, metavar="T", help="A band for each one's share of the chronically ill."
 )
@@ -59,6 +60,8 @@ _CHOICES = (
 @click.option("--scenarios", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="What if: a line each, such as 'leaves ID' or 'works ID 0.5'.")  # fmt: skip
 @click.option("--pair", is_flag=True, help="Name a nurse of the doctor's team too.")
+@click.option("--attribute", type=click.Choice(v.words(v.AttributionRule)),
+              help="Whose list a patient without one is on today, told from visits.")  # fmt: skip
 @options.language
 @click.option(
     "--curve/--no-curve", default=None, help="Plans at other tolerances beside. [default: up to 100,000 patients]"
@@ -84,12 +87,15 @@ def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     with talk.progress(quiet=quiet) as progress:
         said = assign(inputs, output, settings, shown=shown, progress=progress)
     lines = [
-        f"{said['n_patients']:,} patients in {said['n_units']:,} units; {said['n_moved']:,} change provider; "
+        f"{counted(said['n_patients'], 'patient')} in {counted(said['n_units'], 'unit')}; "
+        f"{said['n_moved']:,} change provider; "
         f"{talk.percent(said['share_visits_kept'])} of visits were with the provider of the plan.",
-        f"Cost {said['cost']:,.1f}; no plan can cost less than {said['lower_bound']:,.1f}: gap {_gap(said['gap'])}.",
+        f"Cost {said['cost']:,.1f}{_penalty(said)}; no plan can cost less than {said['lower_bound']:,.1f}: "
+        f"gap {_gap(said['gap'])}.",
         f"Everyone is in the band{_widened(said)}."
         if said["worst_outside_band"] == 0
         else f"Furthest outside its band: {100 * said['worst_outside_band']:.3f} % of the share.",
+        *_without_list(said),
         f"Page: {said['page']}",
     ]
     talk.say(lines, said, quiet=quiet, as_json=as_json)
@@ -99,6 +105,25 @@ def _gap(gap: float | None) -> str:
     return "-" if gap is None else f"{100 * gap:.4f} %"
 
 
+def _penalty(said: dict[str, Any]) -> str:
+    n = said["n_units_penalised"]
+    units = counted(n, "unit")
+    return f" and {said['penalty']:,.1f} for work outside the bands of {units}, which cannot be met" if n else ""
+
+
+def _without_list(said: dict[str, Any]) -> list[str]:
+    n, told = said["counts"]["n_patients_without_list"], said["counts"].get("n_lists_told_from_visits")
+    if not n:
+        return []
+    if told is None:
+        return [f"{counted(n, 'patient')} without a list today; --attribute four_cut tells it from visits."]
+    return [f"{counted(n, 'patient')} without a list today; visits told it of {told:,}."]
+
+
 def _widened(said: dict[str, Any]) -> str:
     n, asked = said["n_units_widened"], said["parameters"]["tolerance"]
-    return f", which is wider than the {100 * asked:g} % asked for in {n:,} of {said['n_units']:,} units" if n else ""
+    return (
+        f", which is wider than the {100 * asked:g} % asked for in {n:,} of {counted(said['n_units'], 'unit')}"
+        if n
+        else ""
+    )

@@ -1,7 +1,7 @@
 """The figures as pure functions: a protected table in, a chart out."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -21,7 +21,23 @@ ACCENT_SOFT: Final = "#8fb9c4"
 INK: Final = "#1b2a30"
 MUTED: Final = "#56656c"
 LINE: Final = "#dde5e8"
-_FONT: Final = "Arial, Helvetica, sans-serif"
+FONT: Final = "Arial, Helvetica, sans-serif"
+NO_COLOR: Final = "transparent"
+FIT: Final[Mapping[str, Any]] = {"type": "fit", "contains": "padding"}
+PADDING: Final[Mapping[str, int]] = {"left": 2, "right": 4, "top": 4, "bottom": 4}
+TEXT_LOOK: Final[Mapping[str, Any]] = {"fontSize": 12}
+AXIS_LOOK: Final[Mapping[str, Any]] = {
+    "labelFontSize": 12,
+    "titleFontSize": 12,
+    "titleFontWeight": "normal",
+    "labelColor": INK,
+    "titleColor": MUTED,
+    "gridColor": LINE,
+    "domain": False,
+    "ticks": False,
+    "labelPadding": 6,
+    "titlePadding": 10,
+}
 _ROW_HEIGHT: Final = 28
 _ROW_HEIGHT_MANY: Final = 20  # a county has a hundred units: the figure should still be a page, not a scroll
 _MANY: Final = 40
@@ -263,26 +279,11 @@ def finish(chart: "alt.LayerChart", canvas: Canvas, height: int = _COLUMNS_HEIGH
 
     finished: alt.LayerChart = (
         chart.properties(
-            width=canvas.width,
-            height=height,
-            autosize=alt.AutoSizeParams(type="fit", contains="padding"),
-            padding={"left": 2, "right": 4, "top": 4, "bottom": 4},
-            background="transparent",
+            width=canvas.width, height=height, autosize=alt.AutoSizeParams(**FIT), padding=PADDING, background=NO_COLOR
         )
-        .configure(font=_FONT)
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            labelColor=INK,
-            titleColor=MUTED,
-            gridColor=LINE,
-            domain=False,
-            ticks=False,
-            labelPadding=6,
-            titlePadding=10,
-        )
-        .configure_text(fontSize=12)
+        .configure(font=FONT)
+        .configure_axis(**AXIS_LOOK)
+        .configure_text(**TEXT_LOOK)
         .configure_view(stroke=None)
     )
     return finished

@@ -1,8 +1,8 @@
 """What the page of an evaluation is made of, whatever the design."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
@@ -65,7 +65,13 @@ class Findings:
 
 
 def picture(
-    title: str, lead: str, draw: Callable[[Canvas], "alt.LayerChart"], *, key: str, words: Words, width: int = _WIDE
+    title: str,
+    lead: str,
+    draw: Callable[[Canvas], "alt.LayerChart | Mapping[str, Any]"],
+    *,
+    key: str,
+    words: Words,
+    width: int = _WIDE,
 ) -> Picture:
     """Draw for a desk (`width` pixels) and for a phone; `key` makes the ids of the drawings unique on the page."""
     wide, narrow = (

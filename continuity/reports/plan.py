@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -28,10 +28,7 @@ from continuity.reports.plan_text import answer, balance, stability, tiles
 from continuity.reports.rendering import render
 from continuity.reports.wording import Words
 
-if TYPE_CHECKING:
-    import altair as alt
-
-Draw = Callable[[Canvas], "alt.LayerChart"]
+Draw = Callable[[Canvas], Mapping[str, Any]]
 _WHOLE: Final = 760
 _HALF: Final = 540
 FIGURES: Final = ("loads", "patients", "work", "moves", "curve")

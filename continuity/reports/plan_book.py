@@ -1,7 +1,7 @@
 """The workbook of a plan, to go through it patient by patient: ids only, filters, and nothing that can execute."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +13,7 @@ from continuity.reports.plan_content import PanelPlan
 from continuity.reports.plan_grids import curve_grid, providers_grid, rules_grid, scenarios_grid, units_grid
 from continuity.reports.plan_reasons import reason_line
 from continuity.reports.plan_text import answer, balance
+from continuity.reports.sheet_rows import TEMPLATE, fill_sheet
 from continuity.reports.wording import Words
 from continuity.reports.workbook import OPTIONS, add_sheet, formats_of
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 MOST_PATIENTS: Final = 200_000
 """Rows of the sheet of patients: nobody goes through more, and Excel ends at 1,048,576."""
-_SLICE: Final = 50_000
+_SLICE: Final = 20_000
+_PATIENTS: Final = 2
+"""The sheet of patients comes after the one to read first."""
 _WIDTHS: Final = {"reason_line": 90.0, "reason": 20.0, "patient_id": 16.0}
 _STAY: Final = ("kept", "own_choice")
 
@@ -49,7 +52,7 @@ def write_book(plan: PanelPlan, path: Path, words: Words, most: int = MOST_PATIE
 
     Notes
     -----
-    Rows go to the disk as they are written (beside `path`), so memory does not grow with patients.
+    Rows go to the disk as they are written, so memory does not grow with patients.
     """
     import xlsxwriter
 
@@ -60,10 +63,13 @@ def write_book(plan: PanelPlan, path: Path, words: Words, most: int = MOST_PATIE
             book.set_properties({"title": words("plan.title"), "comments": words("plan.internal")})
             part = _part(plan, words, most)
             _cover(book, formats, plan, words, part.note)
+            n = 0 if part.rows is None else _rows_of(part.rows)
             if part.rows is not None:
-                _patients(book, formats, part.rows, words)
+                _patients(book, formats, part.rows, n, words)
             for name, grid in _grids(plan, words):
                 add_sheet(book, formats, words(f"plan.book_{name}"), grid)
+        if part.rows is not None and n:
+            fill_sheet(path, _PATIENTS, _slices(part.rows, n, words), n)
 
 
 def _part(plan: PanelPlan, words: Words, most: int) -> _Part:
@@ -134,12 +140,24 @@ def patient_columns(names: Iterable[str], words: Words) -> dict[str, pl.Expr]:
     return found
 
 
-def _patients(book: "xlsxwriter.Workbook", formats: dict[str, Any], rows: pl.LazyFrame, words: Words) -> None:
+def _rows_of(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect(engine="streaming").item())
+
+
+def _slices(rows: pl.LazyFrame, n: int, words: Words) -> Iterator[pl.DataFrame]:
+    """Give the cells of the sheet of patients, some rows at a time."""
+    columns = patient_columns(rows.collect_schema().names(), words)
+    shown = rows.select(expression.alias(key) for key, expression in columns.items())
+    for start in range(0, n, _SLICE):
+        yield shown.slice(start, _SLICE).collect()
+
+
+def _patients(book: "xlsxwriter.Workbook", formats: dict[str, Any], rows: pl.LazyFrame, n: int, words: Words) -> None:
+    """Add the sheet of patients with its head, and a blank row that says how each column looks."""
     columns = patient_columns(rows.collect_schema().names(), words)
     sheet = book.add_worksheet(words("plan.book_patients"))
     for at, key in enumerate(columns):
         sheet.set_column(at, at, _WIDTHS.get(key, 13.0))
-    n = int(rows.select(pl.len()).collect(engine="streaming").item())
     sheet.freeze_panes(1, 1)
     sheet.autofilter(0, 0, max(n, 1), len(columns) - 1)
     sheet.set_landscape()
@@ -148,22 +166,10 @@ def _patients(book: "xlsxwriter.Workbook", formats: dict[str, Any], rows: pl.Laz
     sheet.repeat_rows(0)
     for at, key in enumerate(columns):
         sheet.write_string(0, at, words(f"plan.{key}"), formats["head"])
-    shown = rows.select(expression.alias(key) for key, expression in columns.items())
-    kinds = [_format(key, formats) for key in columns]
-    for start in range(0, n, _SLICE):
-        part = shown.slice(start, _SLICE).collect()
-        for number, row in enumerate(part.iter_rows(), start=start + 1):
-            _write(sheet, number, row, kinds)
+    for at, key in enumerate(columns):
+        sheet.write_blank(TEMPLATE, at, None, _format(key, formats))
 
 
 def _format(key: str, formats: dict[str, Any]) -> Any:
     kind = {"affinity": "share", "workload": "decimal"}.get(key, "count" if key.startswith("n_") else "text")
     return formats[kind]
-
-
-def _write(sheet: Any, number: int, row: Sequence[Any], kinds: Sequence[Any]) -> None:
-    for at, (value, kind) in enumerate(zip(row, kinds, strict=True)):
-        if isinstance(value, str):
-            sheet.write_string(number, at, value, kind)
-        elif value is not None:
-            sheet.write_number(number, at, value, kind)

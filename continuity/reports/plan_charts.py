@@ -1,20 +1,38 @@
-"""The figures of a plan: who had and has how much work, who moves and why, and balance against moves."""
+"""The figures of a plan: who had and has how much work, who moves and why, and balance against moves.
 
-from typing import TYPE_CHECKING, Any, Final
+They are written as Vega-Lite specifications: to import Altair costs more than a plan of 15,000 patients.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import polars as pl
 
-from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Canvas, finish, round_up
-
-if TYPE_CHECKING:
-    import altair as alt
+from continuity.reports.charts import (
+    ACCENT,
+    ACCENT_SOFT,
+    AXIS_LOOK,
+    FIT,
+    FONT,
+    INK,
+    LINE,
+    MUTED,
+    NO_COLOR,
+    PADDING,
+    TEXT_LOOK,
+    Canvas,
+    round_up,
+)
 
 _ROW: Final = 30
 _BAND: Final = "#cfe3e8"
 _ABOVE: Final = 70
+_SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
+
+Spec = Mapping[str, Any]
 
 
-def shifts(rows: pl.DataFrame, canvas: Canvas, *, title: str, number_format: str) -> "alt.LayerChart":
+def shifts(rows: pl.DataFrame, canvas: Canvas, *, title: str, number_format: str) -> Spec:
     """Draw one line from before (a ring) to after (a dot) for each provider, over the band that is allowed.
 
     Parameters
@@ -27,48 +45,47 @@ def shifts(rows: pl.DataFrame, canvas: Canvas, *, title: str, number_format: str
 
     Returns
     -------
-    altair.LayerChart
+    mapping
+        A Vega-Lite specification.
     """
-    import altair as alt
-
     data = rows.with_columns(pl.col("name").str.slice(0, canvas.n_letters)).with_row_index("position")
     top = round_up(pl.concat([data["before"], data["after"], data["high"].cast(pl.Float64)]))
-    axis = alt.Axis(format=number_format, tickCount=canvas.n_ticks, title=title, labelFlush=False)
-    scale = alt.Scale(domain=[0, top], nice=False)
-    base = alt.Chart(data).encode(y=alt.Y("position:O", axis=None))
+    axis = {"format": number_format, "tickCount": canvas.n_ticks, "title": title, "labelFlush": False}
+    scale = {"domain": [0, top], "nice": False}
 
-    def at(column: str) -> Any:
-        return alt.X(f"{column}:Q", scale=scale, axis=axis)
+    def at(column: str) -> Spec:
+        return {"field": column, "type": "quantitative", "scale": scale, "axis": axis}
 
+    band = {"type": "bar", "color": _BAND, "height": 16}
+    ring = {"type": "point", "size": 70, "filled": False, "strokeWidth": 2, "color": MUTED, "opacity": 1}
+    end = {"datum": top, "type": "quantitative", "scale": scale, "axis": axis}
     layers = [
-        base.mark_rule(color=LINE),
-        base.transform_filter(alt.datum.high > 0).mark_bar(color=_BAND, height=16).encode(x=at("low"), x2="high:Q"),
-        base.mark_rule(strokeWidth=2, color=ACCENT_SOFT).encode(x=at("before"), x2="after:Q"),
-        base.mark_point(size=70, filled=False, strokeWidth=2, color=MUTED, opacity=1).encode(x=at("before")),
-        base.mark_point(size=90, filled=True, color=ACCENT, opacity=1).encode(x=at("after")),
-        base.mark_text(align="right", color=INK).encode(x=alt.value(-10), text="name:N"),
-        base.mark_text(align="left", dx=8, color=INK, fontWeight="bold").encode(x=alt.datum(top), text="shown:N"),
+        _layer({"type": "rule", "color": LINE}),
+        _layer(band, x=at("low"), x2={"field": "high"}) | {"transform": [{"filter": "datum.high > 0"}]},
+        _layer({"type": "rule", "strokeWidth": 2, "color": ACCENT_SOFT}, x=at("before"), x2={"field": "after"}),
+        _layer(ring, x=at("before")),
+        _layer(_dot(ACCENT, 90), x=at("after")),
+        _layer(_text(align="right"), x={"value": -10}, text={"field": "name"}),
+        _layer(_text(align="left", dx=8, fontWeight="bold"), x=end, text={"field": "shown"}),
     ]
-    return finish(alt.LayerChart(layer=layers), canvas, height=_ROW * max(rows.height, 1) + _ABOVE)
+    return _finished(data, layers, canvas, y=_PLACE, height=_ROW * max(rows.height, 1) + _ABOVE)
 
 
-def amounts(rows: pl.DataFrame, canvas: Canvas, *, title: str) -> "alt.LayerChart":
+def amounts(rows: pl.DataFrame, canvas: Canvas, *, title: str) -> Spec:
     """Draw one bar a row: name, n, shown."""
-    import altair as alt
-
-    top = round_up(rows["n"])
-    base = alt.Chart(rows.with_row_index("position")).encode(y=alt.Y("position:O", axis=None))
-    axis = alt.Axis(format=",.0f", tickCount=canvas.n_ticks, title=title, tickMinStep=1)
-    x: Any = alt.X("n:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=axis)
+    axis = {"format": ",.0f", "tickCount": canvas.n_ticks, "title": title, "tickMinStep": 1}
+    scale = {"domain": [0, round_up(rows["n"])], "nice": False}
+    x = {"field": "n", "type": "quantitative", "scale": scale, "axis": axis}
     layers = [
-        base.mark_bar(color=ACCENT, height=18, cornerRadiusEnd=2).encode(x=x),
-        base.mark_text(align="right", color=INK).encode(x=alt.value(-10), text="name:N"),
-        base.mark_text(align="left", dx=6, color=INK, fontWeight="bold").encode(x=x, text="shown:N"),
+        _layer({"type": "bar", "color": ACCENT, "height": 18, "cornerRadiusEnd": 2}, x=x),
+        _layer(_text(align="right"), x={"value": -10}, text={"field": "name"}),
+        _layer(_text(align="left", dx=6, fontWeight="bold"), x=x, text={"field": "shown"}),
     ]
-    return finish(alt.LayerChart(layer=layers), canvas, height=_ROW * max(rows.height, 1) + _ABOVE)
+    data = rows.with_row_index("position")
+    return _finished(data, layers, canvas, y=_PLACE, height=_ROW * max(rows.height, 1) + _ABOVE)
 
 
-def curve(rows: pl.DataFrame, canvas: Canvas) -> "alt.LayerChart":
+def curve(rows: pl.DataFrame, canvas: Canvas) -> Spec:
     """Draw how many move at each tolerance; the plan's own is the large dot.
 
     Parameters
@@ -79,21 +96,51 @@ def curve(rows: pl.DataFrame, canvas: Canvas) -> "alt.LayerChart":
 
     Returns
     -------
-    altair.LayerChart
+    mapping
+        A Vega-Lite specification.
     """
-    import altair as alt
-
     words = canvas.words
-    axis_x = alt.Axis(format=".0%", tickCount=canvas.n_ticks, grid=False, title=words("plan.axis_tolerance"))
-    axis_y = alt.Axis(format=",.0f", tickCount=5, title=words("plan.axis_moved"), tickMinStep=1)
-    x = alt.X("tolerance:Q", axis=axis_x, scale=alt.Scale(zero=True, padding=16))
-    y: Any = alt.Y("n_moved:Q", axis=axis_y, scale=alt.Scale(domain=[0, round_up(rows["n_moved"] * 1.1)], nice=False))
-    base = alt.Chart(rows).encode(x=x, y=y)
-    asked = base.transform_filter(alt.datum.is_asked)
+    axis_x = {"format": ".0%", "tickCount": canvas.n_ticks, "grid": False, "title": words("plan.axis_tolerance")}
+    axis_y = {"format": ",.0f", "tickCount": 5, "title": words("plan.axis_moved"), "tickMinStep": 1}
+    scale = {"domain": [0, round_up(rows["n_moved"] * 1.1)], "nice": False}
+    x = {"field": "tolerance", "type": "quantitative", "axis": axis_x, "scale": {"zero": True, "padding": 16}}
+    y = {"field": "n_moved", "type": "quantitative", "axis": axis_y, "scale": scale}
+    asked = {"transform": [{"filter": "datum.is_asked"}]}
     layers = [
-        base.mark_line(color=ACCENT_SOFT, strokeWidth=2),
-        base.mark_point(size=60, filled=True, color=ACCENT_SOFT, opacity=1),
-        asked.mark_point(size=150, filled=True, color=ACCENT, opacity=1),
-        asked.mark_text(align="left", dx=10, dy=-10, color=INK, fontWeight="bold").encode(text="shown:N"),
+        _layer({"type": "line", "color": ACCENT_SOFT, "strokeWidth": 2}, x=x),
+        _layer(_dot(ACCENT_SOFT, 60), x=x),
+        _layer(_dot(ACCENT, 150), x=x) | asked,
+        _layer(_text(align="left", dx=10, dy=-10, fontWeight="bold"), x=x, text={"field": "shown"}) | asked,
     ]
-    return finish(alt.LayerChart(layer=layers), canvas, height=300)
+    return _finished(rows, layers, canvas, y=y, height=300)
+
+
+_PLACE: Final[Spec] = {"field": "position", "type": "ordinal", "axis": None}
+"""Rows stand where they are in the table: two long names that are cut alike must not share one."""
+
+
+def _layer(mark: Spec, **encoding: Spec) -> dict[str, Any]:
+    return {"mark": mark, "encoding": encoding}
+
+
+def _dot(color: str, size: int) -> Spec:
+    return {"type": "point", "filled": True, "color": color, "size": size, "opacity": 1}
+
+
+def _text(**look: Any) -> Spec:
+    return {"type": "text", "color": INK, **look}
+
+
+def _finished(data: pl.DataFrame, layers: Sequence[Spec], canvas: Canvas, *, y: Spec, height: int) -> Spec:
+    return {
+        "$schema": _SCHEMA,
+        "data": {"values": data.to_dicts()},
+        "encoding": {"y": y},
+        "layer": list(layers),
+        "width": canvas.width,
+        "height": height,
+        "autosize": FIT,
+        "padding": PADDING,
+        "background": NO_COLOR,
+        "config": {"font": FONT, "axis": AXIS_LOOK, "text": TEXT_LOOK, "view": {"stroke": None}},
+    }

@@ -53,7 +53,7 @@ def proof(said: Mapping[str, Any], words: Words) -> str:
     gap = said["gap"]
     return words(
         "plan.proof",
-        cost=style.decimals(said["cost"], 1),
+        cost=style.decimals(said["cost"] + said["penalty"], 1),
         bound=style.decimals(said["lower_bound"], 1),
         gap="–" if gap is None else style.share(gap, 3),
     )
@@ -74,6 +74,9 @@ def balance(plan: PanelPlan, words: Words) -> tuple[str, ...]:
     found.append(words("plan.all_inside") if not worst else words("plan.outside", worst=style.share(worst, 2)))
     if said["n_units_widened"]:
         found.append(words("plan.widened", n=style.count(said["n_units_widened"])))
+    if said["n_units_penalised"]:
+        penalty = style.decimals(said["penalty"], 1)
+        found.append(words("plan.penalised", n=style.count(said["n_units_penalised"]), penalty=penalty))
     return tuple(found)
 
 

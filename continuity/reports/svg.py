@@ -1,7 +1,8 @@
 """Turn a chart into inline SVG that is safe beside others on one page and has one accessible name."""
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from markupsafe import Markup, escape
 
@@ -13,15 +14,17 @@ if TYPE_CHECKING:
 _TAG: Final = re.compile(r"<[^>]+>")
 # a screen reader shall hear one name and find the numbers in the table, not hundreds of marks
 _CHATTER: Final = re.compile(r'\s(?:role|aria-[a-z]+|xmlns:xlink|class)="[^"]*"')
+_Drawing: TypeAlias = "alt.LayerChart | Mapping[str, Any]"
 _ID: Final = re.compile(r'(\sid="|url\(#|href="#)')
 
 
-def to_svg(chart: "alt.LayerChart", *, ids: str, name: str, words: Words) -> Markup:
+def to_svg(chart: _Drawing, *, ids: str, name: str, words: Words) -> Markup:
     """Draw a chart.
 
     Parameters
     ----------
-    chart : altair.LayerChart
+    chart : altair.LayerChart or mapping
+        A mapping is a Vega-Lite specification: to start Altair takes longer than to draw a page without it.
     ids : str
         Prefix that makes the ids of this drawing unique on the page.
     name : str
@@ -36,12 +39,14 @@ def to_svg(chart: "alt.LayerChart", *, ids: str, name: str, words: Words) -> Mar
     """
     import vl_convert  # heavy: only a run that draws pays for it
 
-    drawn = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[], format_locale=words.style.vega_locale())
+    drawn = vl_convert.vegalite_to_svg(
+        _specification(chart), allowed_base_urls=[], format_locale=words.style.vega_locale()
+    )
     tidy = _TAG.sub(lambda tag: _tidy(tag.group(), ids), drawn)
     return Markup(tidy.replace("<svg", f'<svg role="img" aria-label="{escape(name)}" focusable="false"', 1))  # noqa: S704 # Vega escapes every text that it draws
 
 
-def to_files(chart: "alt.LayerChart", *, title: str, words: Words) -> dict[str, bytes]:
+def to_files(chart: _Drawing, *, title: str, words: Words) -> dict[str, bytes]:
     """Draw a chart as files that stand alone: its title above it, on white.
 
     Returns
@@ -49,14 +54,16 @@ def to_files(chart: "alt.LayerChart", *, title: str, words: Words) -> dict[str, 
     dict
         The bytes by suffix: ``"svg"`` and ``"png"``.
     """
-    import altair as alt
     import vl_convert
 
-    head = alt.TitleParams(text=title, anchor="start", fontSize=16, offset=12)
-    drawn = chart.properties(title=head, background="white").to_dict()
-    look: dict[str, Any] = {"allowed_base_urls": [], "format_locale": words.style.vega_locale()}
-    svg = vl_convert.vegalite_to_svg(drawn, **look)
-    return {"svg": svg.encode(), "png": vl_convert.vegalite_to_png(drawn, scale=2, **look)}
+    head = {"text": title, "anchor": "start", "fontSize": 16, "offset": 12}
+    drawn = {**_specification(chart), "title": head, "background": "white"}
+    svg = vl_convert.vegalite_to_svg(drawn, allowed_base_urls=[], format_locale=words.style.vega_locale())
+    return {"svg": svg.encode(), "png": vl_convert.svg_to_png(svg, scale=2)}
+
+
+def _specification(chart: _Drawing) -> dict[str, Any]:
+    return dict(chart) if isinstance(chart, Mapping) else chart.to_dict()
 
 
 def _tidy(tag: str, ids: str) -> str:
