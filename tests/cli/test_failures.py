@@ -180,7 +180,7 @@ CONSOLE = Path(sys.executable).with_name("continuity")
 class TestConsoleScript:
     def call(self, place: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [CONSOLE, *arguments]
-        return subprocess.run(command, check=False, cwd=place, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, check=False, cwd=place, capture_output=True, text=True)
 
     def test_a_table_is_written_and_the_code_is_0(self, place: Path, files_in: Files) -> None:
         done = self.call(place, "metrics", "v.csv", "-o", "t.parquet")

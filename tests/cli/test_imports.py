@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import pytest
+from continuity.cli.main import COMMANDS
 
 HEAVY = ("pandas", "great_expectations", "altair", "sklearn", "scipy", "pyarrow", "networkx", "jinja2", "xlsxwriter")
 
@@ -11,7 +11,7 @@ HEAVY = ("pandas", "great_expectations", "altair", "sklearn", "scipy", "pyarrow"
 def loaded_by(code: str) -> set[str]:
     """Give the packages that a fresh Python has loaded after some code."""
     program = f"{code}\nimport sys\nprint('\\n' + ' '.join({{name.partition('.')[0] for name in sys.modules}}))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines()[-1].split())
 
 
@@ -23,15 +23,10 @@ def test_the_whole_of_the_public_names_loads_nothing_heavy() -> None:
     assert not loaded_by("from continuity import *").intersection(HEAVY)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], []])
-def test_the_help_loads_neither_polars_nor_numpy(arguments: list[str]) -> None:
-    loaded = loaded_by(f"from continuity.cli.main import run\nassert run({arguments}) in (0, 2)")
-    assert not loaded.intersection(("polars", "numpy", *HEAVY))
-
-
-@pytest.mark.parametrize("command", ["demo", "report", "check", "metrics", "summary", "convert", "indices"])
-def test_the_help_of_a_command_loads_neither(command: str) -> None:
-    loaded = loaded_by(f"from continuity.cli.main import run\nassert run(['{command}', '--help']) == 0")
+def test_the_help_of_every_command_loads_neither_polars_nor_numpy() -> None:
+    asked = [[], ["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)]
+    loaded = loaded_by(f"from continuity.cli.main import run\nfor asked in {asked}: assert run(asked) in (0, 2)")
+    assert "click" in loaded
     assert not loaded.intersection(("polars", "numpy", *HEAVY))
 
 
