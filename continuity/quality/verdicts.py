@@ -53,8 +53,15 @@ class Pass:
     keys: dict[str, list[Keys]]
 
     def taken(self, name: str) -> Keys:
-        """Give the keys of one name in one array, and let go of the batches."""
-        return np.concatenate([*self.keys.pop(name), np.empty(0, np.uint64)])
+        """Give the keys of one name in one array, and let go of each batch as soon as it is in there."""
+        pieces = self.keys.pop(name)
+        end = sum(piece.size for piece in pieces)
+        keys = np.empty(end, np.uint64)
+        while pieces:
+            piece = pieces.pop()
+            keys[end - piece.size : end] = piece
+            end -= piece.size
+        return keys
 
 
 def evaluate(
