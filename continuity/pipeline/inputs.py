@@ -26,6 +26,7 @@ from continuity.vocabulary import SourceKind
 P = ParamSpec("P")
 R = TypeVar("R")
 _ENDS: Final = 1 << 16
+_KEPT: Final = 20_000_000  # rows of visits with pseudonyms: about 2 GB
 _Stamp = tuple[int, int, int, bytes]
 Progress = Callable[[str], None]
 """Called with the name of each step as it starts."""
@@ -84,7 +85,8 @@ class Inputs:
         Parameters
         ----------
         keep : bool
-            Parse visits that are not in a binary form once and keep them, because each step would parse them again.
+            Parse visits that are not in a binary form once and keep them, because each step would parse them again;
+            also those that are given pseudonyms, up to `_KEPT` rows, because each step would join them again.
 
         Raises
         ------
@@ -97,6 +99,8 @@ class Inputs:
         )
         if kept and self.key is not None:  # pseudonyms need several passes
             found = _visits_kept(found)
+        elif keep and self.key is not None:
+            kept = found.visits.select(pl.len()).collect(engine="streaming").item() <= _KEPT
         found = self._through_the_door(found)
         return _visits_kept(found) if kept else found
 

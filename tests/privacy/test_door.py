@@ -205,3 +205,15 @@ def test_resources_are_looked_through_line_by_line(tmp_path: Path) -> None:
         assert found[0].names == {"name": 3}
         with pytest.raises(InputError, match=r"column 'identifier.value' \(3 rows\)"):
             refuse_codes(found)
+
+
+def test_pseudonyms_are_joined_once_and_not_at_each_step(tmp_path) -> None:
+    """Each step would join them again to the rows of a Parquet file; a conversion, which has one step, streams."""
+    pl.DataFrame({"patient_id": ["P1", "P2"], "visit_at": ["2025-01-03"] * 2, "provider_id": ["A", "B"]}).write_parquet(
+        tmp_path / "v.parquet"
+    )
+    inputs = Inputs(tmp_path / "v.parquet", key=Key("a secret of the house"))
+    kept, streamed = inputs.read().visits, inputs.read(keep=False).visits
+    assert "JOIN" not in kept.explain()
+    assert "JOIN" in streamed.explain()
+    assert kept.collect().equals(streamed.collect())
