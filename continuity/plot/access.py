@@ -6,6 +6,7 @@ import polars as pl
 
 from continuity import edge
 from continuity.errors import InputError, UsageError
+from continuity.plot.patients import canvas_of
 from continuity.privacy import protect
 from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, Canvas, finish
 from continuity.reports.charts_more import beside
@@ -69,7 +70,7 @@ def access(
     >>> [layer["mark"]["type"] for layer in access(waits, means).to_dict()["layer"]]
     ['rule', 'rule', 'point', 'text']
     """
-    said = words_of(_known(language))
+    _known(language)
     waited = _whole(waits, [by, "n_patients", "n_visits", "share_within_14_days"], "the waiting times")
     found = edge.lazily(means)[0].collect()
     _refuse_lacking(found, [by, "index", "n_patients", "estimate"], "the means")
@@ -83,7 +84,7 @@ def access(
     both = shown.join(within, on=by).drop_nulls()
     if both.height < _FEWEST_POINTS:
         raise _nothing()
-    return beside(both.with_columns(name=pl.col(by).cast(pl.String)), canvas=Canvas(width, said))
+    return beside(both.with_columns(name=pl.col(by).cast(pl.String)), canvas=canvas_of(width, language, index))
 
 
 def waiting(waits: Any, *, by: str | None = None, width: int = 560, language: Language = "en") -> "alt.LayerChart":

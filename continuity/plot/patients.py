@@ -97,13 +97,13 @@ def by_visits(per_patient: Any, index: str, *, width: int = 560, language: Langu
     frame = _one_window(per_patient, index).drop_nulls(index).with_columns(n_visits_class=cells.visit_class())
     table, whole = (_means(frame, index, by) for by in (["n_visits_class"], []))
     reference = None if whole.frame.is_empty() else whole.frame["estimate"].item()
-    canvas = _canvas(width, language, index)
+    canvas = canvas_of(width, language, index)
     highest = round_up(table.frame["ci_high"])
     top = highest if highest > 1 else axis_top(table, [_ALL], index)
     return drawn_by_visits(table, role=_ALL, index=index, reference=reference, top=top, canvas=canvas)
 
 
-def _canvas(width: int, language: Language, index: str) -> Canvas:
+def canvas_of(width: int, language: Language, index: str) -> Canvas:
     """Give a canvas whose axis names the index."""
     words = words_of(language)
     name = metrics.index(index).label[language] if index in metrics.keys(None) else index

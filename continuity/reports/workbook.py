@@ -12,6 +12,7 @@ from continuity.reports.grids import Grid, Kind, grid_of, in_class_order
 from continuity.reports.labels import definition
 from continuity.reports.method import citation, rules_of, unknown_providers, versions_of
 from continuity.reports.page import limits_text, shown_indices
+from continuity.reports.paragraph import paragraphs, references
 from continuity.reports.rows import all_roles
 from continuity.reports.wording import Words
 
@@ -136,7 +137,10 @@ def _cover_parts(content: ReportContent, words: Words) -> Iterable[tuple[str, Se
     reading.append((words("reading.hidden_title"), limits_text(content, words)))
     reading += [(words("reading.unknown_title"), text) for text in unknown_providers(content, words)]
     yield words("reading.heading"), reading
-    yield words("method.heading"), [(words("method.cite_title"), citation(content.method, words))]
+    method = content.method
+    cite = [(words("method.cite_title"), citation(method, words)), *(("", text) for text in paragraphs(content, words))]
+    yield words("method.heading"), cite
+    yield words("method.references_title"), [(one.key, one.text) for one in references(content)]
     definitions = [definition(key, words) for key in shown_indices(content)]
     lines = [(one.label, f"{one.formula}. {one.source}. {' '.join(one.notes)}") for one in definitions]
     yield words("method.definitions_title"), lines

@@ -19,6 +19,7 @@ from continuity.privacy import ProtectedTable
 from continuity.quality import QualityResult
 from continuity.reports import write_quality, write_report
 from continuity.reports.content import ReportContent
+from continuity.reports.paragraph import paragraphs, references
 from continuity.reports.pictures import SOURCES
 from continuity.reports.wording import words_of
 from continuity.reports.workbook import workbook
@@ -149,6 +150,16 @@ def test_the_workbook_can_be_read(content: ReportContent, folder: Path) -> None:
     cell = content.tables["unit"].frame.filter(unit_id="Länsi", role="doctor", index="upc")
     assert shown[mean].value == pytest.approx(cell["estimate"].item())
     assert shown[mean].number_format == "0.000"
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_the_cover_can_be_cited(content: ReportContent, language: Language) -> None:
+    words = words_of(language)
+    cover = load_workbook(BytesIO(workbook(content, words))).worksheets[0]
+    cells = {str(cell.value) for row in cover.iter_rows() for cell in row if cell.value is not None}
+    assert set(paragraphs(content, words)) <= cells
+    assert {one.text for one in references(content)} <= cells
+    assert {*content.method.versions.values(), content.method.input_fingerprint, words("parameter.same_day")} <= cells
 
 
 def test_equal_content_gives_an_equal_workbook(content: ReportContent) -> None:
