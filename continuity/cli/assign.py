@@ -66,6 +66,8 @@ _CHOICES = (
 @click.option(
     "--curve/--no-curve", default=None, help="Plans at other tolerances beside. [default: up to 100,000 patients]"
 )
+@click.option("--simulate", type=click.IntRange(min=0), default=0, metavar="YEARS",
+              help="Simulate years of today's lists and of the plan, such as 20. [default: none]")  # fmt: skip
 @options.talking
 def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     """Plan panels: one provider for every patient, work in balance, people with those they know.
@@ -82,7 +84,7 @@ def command(output: Path, *, quiet: bool, as_json: bool, **given: Any) -> None:
     if output.is_file():
         raise UsageError(f"{output} is a file.", allowed="--output is a folder.")
     settings = Settings(**{name: given.pop(name) for name in _CHOICES})
-    shown = Shown(*(given.pop(name) for name in ("language", "curve", "scenarios")))
+    shown = Shown(*(given.pop(name) for name in ("language", "curve", "scenarios", "simulate")))
     inputs = options.inputs_of(given)
     with talk.progress(quiet=quiet) as progress:
         said = assign(inputs, output, settings, shown=shown, progress=progress)

@@ -18,6 +18,7 @@ _STEPS: Final = {
     "plan": "Planning panels",
     "compare": "Planning with other tolerances and workloads",
     "scenarios": "Planning scenarios",
+    "simulate": "Simulating years",
     "protect": "Protecting small cells",
     "write": "Writing",
     "generate": "Making synthetic data",

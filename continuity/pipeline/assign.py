@@ -18,6 +18,7 @@ from continuity.assignment.tables import Opened, open_tables
 from continuity.errors import InputError
 from continuity.pipeline.explain_plan import SCENARIOS, Planned, Shown, compared, explained, page_of
 from continuity.pipeline.inputs import Inputs, Progress, quietly, readable, refuse_gaps, versions, watched
+from continuity.pipeline.simulate_plan import simulated
 from continuity.reports import PLAN_FILES
 from continuity.sources import Tables
 
@@ -68,6 +69,9 @@ def assign(
             if changes is not None:
                 progress("scenarios")
                 summary["scenarios"] = compared(tables, changes, settings, beside)
+            if shown.simulate:
+                progress("simulate")
+                summary["simulation"] = simulated(made, opened, settings, shown.simulate)
             progress("write")
             reports.write_plan(page_of(made, summary), beside, language=shown.language)
             text = json.dumps(summary, indent=2, ensure_ascii=False, default=str)

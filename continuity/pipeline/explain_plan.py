@@ -38,11 +38,14 @@ class Shown:
         Whether plans at other tolerances and with other workloads are made; by default up to `MOST_PATIENTS` patients.
     scenarios : path, optional
         A scenario file: see `continuity.assignment.scenarios.read_scenarios`.
+    simulate : int, optional
+        Years to be simulated under today's lists and under the plan; 0: none.
     """
 
     language: Language = "en"
     curve: bool | None = None
     scenarios: Path | None = None
+    simulate: int = 0
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from continuity.reports.plan_grids import (
     reasons_grid,
     rules_grid,
     scenarios_grid,
+    simulation_grid,
     units_grid,
     versions_grid,
 )
@@ -106,6 +107,9 @@ def _sections(plan: PanelPlan, drawn: Mapping[str, Picture], words: Words) -> It
     if plan.summary.get("scenarios"):
         scenarios = scenarios_grid(plan, words)
         yield "scenarios", Section(words("plan.scenarios_title"), words("plan.scenarios_lead"), None, scenarios)
+    if plan.summary.get("simulation"):
+        lead = words("plan.simulation_lead", n=words.style.count(plan.summary["simulation"]["years"]))
+        yield "simulation", Section(words("plan.simulation_title"), lead, None, simulation_grid(plan, words))
     yield "providers", Section(words("plan.providers"), words("plan.providers_lead"), None, providers_grid(plan, words))
     units = units_grid(plan, words)
     if units is not None:

@@ -95,6 +95,32 @@ def scenarios_grid(plan: PanelPlan, words: Words) -> Grid:
     return _grid("plan.scenarios_title", ("scenario",), _SCENARIOS, rows.with_columns(today), words)
 
 
+def simulation_grid(plan: PanelPlan, words: Words) -> Grid:
+    """Put what is simulated under today's lists beside the plan, each with its interval."""
+    rows = [
+        (
+            Cell(words(f"plan_measure.{row['measure']}")),
+            *(_simulated(row, name, words) for name in ("today", "plan")),
+        )
+        for row in plan.summary["simulation"]["rows"]
+    ]
+    heads = (("plan.measure", False), ("plan.simulated_today", True), ("plan.simulated_plan", True))
+    return Grid(words("plan.simulation_title"), tuple((words(key), is_n) for key, is_n in heads), tuple(rows))
+
+
+def _simulated(row: Mapping[str, Any], name: str, words: Words) -> Cell:
+    if row[f"{name}_estimate"] is None:
+        return Cell(words("reason.missing"))
+    style, measure = words.style, str(row["measure"])
+    numbers = [row[f"{name}_{part}"] for part in ("estimate", "ci_low", "ci_high")]
+    if measure.startswith(("share", "overflow")):
+        estimate, low, high = (style.share(value, 1) for value in numbers)
+        low = low.removesuffix(style.percent)
+    else:
+        estimate, low, high = (style.decimals(value, 1 if measure.endswith("days") else 2) for value in numbers)
+    return Cell(f"{estimate} ({low}–{high})")
+
+
 def reasons_grid(plan: PanelPlan, words: Words) -> Grid:
     """Count the patients by reason, most first."""
     n = plan.summary["n_patients"]

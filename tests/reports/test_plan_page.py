@@ -50,6 +50,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Language, Path]:
         "0.2",
         "--scenarios",
         str(folder / "what_if.txt"),
+        "--simulate",
+        "3",
         "--quiet",
     ]
     for language in LANGUAGES:
@@ -318,3 +320,17 @@ def test_the_page_in_a_browser(browser: Any, site: dict[Language, Path], languag
         assert found.violations_count == 0, found.generate_report()
     finally:
         page.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_simulated_stands_beside_today(site: dict[Language, Path], language: Language) -> None:
+    said, words = summary_of(site[language])["simulation"], words_of(language)
+    rows = {row["measure"]: row for row in said["rows"]}
+    assert said["years"] == 3
+    assert 0 < rows["coc"]["plan_ci_low"] <= rows["coc"]["plan_estimate"] <= rows["coc"]["plan_ci_high"] <= 1
+    # one of the doctors of today leaves, and nobody stands in for a list without one
+    assert rows["coc"]["plan_estimate"] > rows["coc"]["today_estimate"]
+    text = text_of(site[language] / "plan.html")
+    assert words("plan.simulation_title") in text
+    share = words.style.share(rows["share_own_doctor"]["plan_estimate"], 1)
+    assert f"{share} (" in text
