@@ -118,7 +118,7 @@ def _simulated(row: Mapping[str, Any], name: str, words: Words) -> Cell:
         low = low.removesuffix(style.percent)
     else:
         estimate, low, high = (style.decimals(value, 1 if measure.endswith("days") else 2) for value in numbers)
-    return Cell(f"{estimate} ({low}–{high})")
+    return Cell(f"{estimate} ({low}–{high})", "decimal", float(numbers[0]))
 
 
 def reasons_grid(plan: PanelPlan, words: Words) -> Grid:
