@@ -175,7 +175,7 @@ def _access(
             visit_at=pl.col("local"), assessed_at=pl.col("assessed_at").dt.replace_time_zone(None)
         )
         placed = visits.join(unit_of.lazy().drop_nulls(), on="patient_id")
-        parts.append(_waits(placed).with_columns(role=pl.lit(role)))
+        parts.append(_waits(placed, (limits or Limits()).min_patients).with_columns(role=pl.lit(role)))
     cells = pl.concat(parts)
     if not cells["n_visits"].sum():
         return None
@@ -190,7 +190,7 @@ def _access(
     )
 
 
-def _waits(visits: pl.LazyFrame) -> pl.DataFrame:
+def _waits(visits: pl.LazyFrame, least: int) -> pl.DataFrame:
     shown = ("n_patients", "n_visits", "share_assessed", "median_days", "share_within_14_days")
     waits = waiting_times(visits, "unit_id").select("unit_id", *shown).collect(engine="streaming")
     planned = pl.col("urgency").ne_missing("acute") if "urgency" in visits.collect_schema() else pl.lit(value=True)
@@ -199,8 +199,21 @@ def _waits(visits: pl.LazyFrame) -> pl.DataFrame:
     sizes = of_actor.group_by("unit_id").agg(
         n_providers=pl.len().cast(pl.Int64), share_largest_provider=pl.col("n").max() / pl.col("n").sum()
     )
-    found: pl.DataFrame = waits.join(sizes.collect(engine="streaming"), on="unit_id", how="left")
+    known = _median_of_enough(waits, visits.filter(planned), least)
+    found: pl.DataFrame = known.join(sizes.collect(engine="streaming"), on="unit_id", how="left")
     return found
+
+
+def _median_of_enough(waits: pl.DataFrame, planned: pl.LazyFrame, least: int) -> pl.DataFrame:
+    """Leave out a median of visits that has fewer than `least` patients on either side: some have many visits."""
+    days = (pl.col("visit_at").dt.date() - pl.col("assessed_at").dt.date()).dt.total_days()
+    waited = planned.select("unit_id", "patient_id", days=days).filter(pl.col("days") >= 0)
+    beside = waited.join(waits.lazy().select("unit_id", "median_days"), on="unit_id")
+    side = (pl.col("days") >= pl.col("median_days"), pl.col("days") <= pl.col("median_days"))
+    sides = (pl.col("patient_id").filter(which).n_unique() for which in side)
+    fewest = beside.group_by("unit_id").agg(_fewest=pl.min_horizontal(*sides))
+    found = waits.join(fewest.collect(engine="streaming"), on="unit_id", how="left", maintain_order="left")
+    return found.with_columns(median_days=pl.when(pl.col("_fewest") >= least).then("median_days")).drop("_fewest")
 
 
 def _adjusted(

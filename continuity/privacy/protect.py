@@ -20,6 +20,8 @@ _BEYOND: Final = {
     "median": 0.50,
     "p75": 0.25,
     "p90": 0.10,
+    "median_days": 0.50,
+    "p90_days": 0.10,
 }  # share of patients on the thin side
 
 
@@ -119,8 +121,9 @@ def protect(
     Complements are chosen until an attacker who knows all sums over `margins` can narrow no hidden cell down to fewer
     than `min_patients` values (`continuity.privacy.complements`).
 
-    A percentile (`p10`, `p25`, `median`, `p75`, `p90`) is shown where at least `min_patients` patients lie beyond it,
-    so that `p90` needs 50 patients when the limit is 5: nearer the end it is the value of one of a few.
+    A percentile (`p10`, `p25`, `median`, `p75`, `p90`, `median_days`, `p90_days`) is shown where at least
+    `min_patients` patients lie beyond it, so that `p90` needs 50 patients when the limit is 5: nearer the end it is the
+    value of one of a few.
 
     Examples
     --------

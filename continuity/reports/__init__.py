@@ -22,8 +22,8 @@ from continuity.reports.pictures import FOLDER, SOURCES, figure_files, key_of
 from continuity.reports.plan import FIGURES, drawings, plan_page
 from continuity.reports.plan_book import write_book
 from continuity.reports.plan_content import PanelPlan, shown_providers
+from continuity.reports.protected import refuse_unprotected
 from continuity.reports.quality_page import quality_page
-from continuity.reports.rows import refuse_unprotected
 from continuity.reports.svg import to_files
 from continuity.reports.wording import Words, words_of
 from continuity.reports.workbook import workbook
@@ -186,7 +186,6 @@ def table_manifest(run: Run, name: str, data: bytes, table: "ProtectedTable", *,
     table : ProtectedTable
     language : {"fi", "sv", "en"}
     """
-    refuse_unprotected({table.name: table})
     words = words_of(language)
     return manifest(run, [table_output(name, data, table, words("manifest.summary"))], words)
 

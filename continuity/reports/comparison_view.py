@@ -16,6 +16,7 @@ from continuity.reports.findings import PLACES, Findings, Section, picture
 from continuity.reports.grids import Cell, Grid
 from continuity.reports.group_words import named_values
 from continuity.reports.method import choice_of
+from continuity.reports.protected import refuse_unprotected
 from continuity.reports.wording import Words
 
 _COLUMNS: Final = ("mean", "standardised", "adjusted", "shrunk", "reliability", "rank")
@@ -24,6 +25,7 @@ _SURE: Final = 0.05
 
 def comparison_findings(table: ProtectedTable, said: Mapping[str, Any], words: Words) -> Findings:
     """Put a comparison of groups into words, pictures and tables; one part for each column compared."""
+    refuse_unprotected({"effects": table})
     answers, sections = [], []
     for by, found in said["comparisons"].items():
         title = words.of_code("group", by)

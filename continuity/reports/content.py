@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from continuity.privacy import ProtectedTable
 from continuity.reports.breaks import Break
+from continuity.reports.protected import refuse_unprotected
 
 if TYPE_CHECKING:
     from continuity.quality import QualityResult
@@ -75,3 +76,6 @@ class ReportContent:
     tables: Mapping[str, ProtectedTable]
     quality: "QualityResult"
     method: Method
+
+    def __post_init__(self) -> None:
+        refuse_unprotected(self.tables)

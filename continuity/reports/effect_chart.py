@@ -9,6 +9,7 @@ from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Can
 from continuity.reports.grids import number
 from continuity.reports.group_words import group_name
 from continuity.reports.label_places import cut
+from continuity.reports.protected import refuse_unprotected
 
 if TYPE_CHECKING:
     import altair as alt
@@ -75,6 +76,7 @@ def by_unit(table: ProtectedTable, canvas: Canvas) -> "alt.LayerChart":
 
 
 def _drawn(table: ProtectedTable, which: pl.Expr) -> pl.DataFrame:
+    refuse_unprotected({"effects": table})
     columns = ["term", "group", "event_time", "estimate", "ci_low", "ci_high"]
     return table.frame.filter(which & pl.col("estimate").is_not_null()).select(columns)
 

@@ -13,6 +13,7 @@ from continuity.reports.grids import Grid
 from continuity.reports.labels import definition, index_label
 from continuity.reports.manifest import Run
 from continuity.reports.method import choice_of, two_columns
+from continuity.reports.protected import refuse_unprotected
 from continuity.reports.quality_page import quality_view
 from continuity.reports.rendering import render
 from continuity.reports.rollout_view import rollout_findings
@@ -47,6 +48,9 @@ class Evaluation:
     summary: Mapping[str, Any]
     quality: "QualityResult"
     run: Run
+
+    def __post_init__(self) -> None:
+        refuse_unprotected({"effects": self.effects})
 
 
 def evaluation_page(content: Evaluation, words: Words) -> str:

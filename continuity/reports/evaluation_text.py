@@ -23,6 +23,7 @@ from continuity.reports.paragraph import (
     release,
     rules_text,
 )
+from continuity.reports.protected import refuse_unprotected
 from continuity.reports.wording import Words
 
 _KEYS: Final = re.compile(r"@([a-z]+\d{4})")
@@ -46,6 +47,7 @@ def evaluation_paragraphs(table: ProtectedTable, said: Mapping[str, Any], method
     tuple of str
         Paragraphs of whole sentences. Citations are keys in brackets, as Pandoc and Quarto read them.
     """
+    refuse_unprotected({"effects": table})
     parameters = said["parameters"]
     keys = cited(index(said["index"]).source)
     outcome = words("evaluation.text_index", index=index_label(said["index"], words), keys=bracketed(keys))

@@ -216,7 +216,7 @@ _WRITTEN: Final[Mapping[str, Callable[[Any, Words], str]]] = {
 }
 
 
-_PERCENTILES: Final = frozenset({"p10", "p25", "median", "p75", "p90", "quartiles"})
+_PERCENTILES: Final = frozenset({"p10", "p25", "median", "p75", "p90", "quartiles", "median_days", "p90_days"})
 
 
 def _reason(row: Row, column: str, words: Words) -> str:

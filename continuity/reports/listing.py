@@ -13,6 +13,7 @@ from continuity.reports.evaluation import Evaluation
 from continuity.reports.figure import Figure
 from continuity.reports.manifest import Output, OutputType, Run
 from continuity.reports.pictures import FOLDER, SOURCES, key_of
+from continuity.reports.protected import refuse_unprotected
 from continuity.reports.wording import Words
 
 _TYPES: Final[Mapping[str, OutputType]] = {
@@ -117,6 +118,7 @@ def evaluation_outputs(content: Evaluation, files: Mapping[str, bytes], words: W
 
 def table_output(name: str, data: bytes, table: ProtectedTable, title: str) -> Output:
     """Describe a table that is written alone."""
+    refuse_unprotected({name: table})
     return Output(name, data, "table", _kinds([table]), [table], _columns(table.frame), title)
 
 

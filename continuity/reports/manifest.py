@@ -16,6 +16,7 @@ import polars as pl
 from continuity.privacy import Limits, ProtectedTable
 from continuity.privacy.ruled import SIZES, limit_of
 from continuity.reports.pictures import as_csv
+from continuity.reports.protected import refuse_unprotected
 from continuity.reports.wording import Words
 
 NAME: Final = "manifest.json"
@@ -114,6 +115,9 @@ class Output:
     title: str = ""
     belongs_to: str = ""
     counts_faults: bool = False
+
+    def __post_init__(self) -> None:
+        refuse_unprotected({f"{self.file} {place}": table for place, table in enumerate(self.tables)})
 
 
 def manifest(run: Run, outputs: Sequence[Output], words: Words) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from continuity.privacy import ProtectedTable
+from continuity.reports.protected import refuse_unprotected
 
 MOST_ROWS = 60
 """Providers and units on the page; more are a scroll that nobody reads, and stand in the workbook."""
@@ -38,6 +39,9 @@ class PanelPlan:
     fairness: ProtectedTable
     chronic: ProtectedTable | None
     created_on: date
+
+    def __post_init__(self) -> None:
+        refuse_unprotected({"fairness": self.fairness} | ({} if self.chronic is None else {"chronic": self.chronic}))
 
     @property
     def providers(self) -> pl.DataFrame:

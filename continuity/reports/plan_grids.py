@@ -10,6 +10,7 @@ from continuity.reports.grids import Cell, Grid, Kind, class_name, number
 from continuity.reports.method import two_columns
 from continuity.reports.plan_content import MOST_ROWS, PanelPlan, shown_providers
 from continuity.reports.plan_text import price
+from continuity.reports.protected import refuse_unprotected
 from continuity.reports.rows import Row
 from continuity.reports.wording import Words
 
@@ -147,6 +148,7 @@ def prices_grid(plan: PanelPlan, words: Words) -> Grid:
 
 def fairness_grid(table: ProtectedTable, words: Words) -> Grid:
     """Give who moves by group; the share is taken from the protected parts."""
+    refuse_unprotected({"fairness": table})
     rows = []
     for row in table.frame.sort("by", "group", nulls_last=True).iter_rows(named=True):
         n, moved = row["n_patients"], row["n_moved"]
@@ -167,6 +169,7 @@ def fairness_grid(table: ProtectedTable, words: Words) -> Grid:
 
 def chronic_grid(table: ProtectedTable, words: Words) -> Grid:
     """Give the chronically ill on each list before and after."""
+    refuse_unprotected({"chronic": table})
     hidden = "reason.suppressed"
     rows = tuple(
         (

@@ -15,6 +15,7 @@ from continuity.reports.findings import PLACES, Findings, Section, between, pict
 from continuity.reports.grids import Cell, Grid
 from continuity.reports.group_words import group_name
 from continuity.reports.method import two_columns
+from continuity.reports.protected import refuse_unprotected
 from continuity.reports.rows import Row
 from continuity.reports.wording import Words
 
@@ -30,6 +31,7 @@ _SURE: Final = 0.05
 
 def rollout_findings(table: ProtectedTable, said: Mapping[str, Any], words: Words) -> Findings:
     """Put the effect of a roll-out into words, a picture and a table."""
+    refuse_unprotected({"effects": table})
     design = said["design"].replace("-", "_")
     drawn = picture(
         words(f"evaluation.figure_{design}"),

@@ -6,36 +6,15 @@ from typing import Any, Final
 
 import polars as pl
 
-from continuity.errors import ProtectionError
 from continuity.privacy import ProtectedTable
 from continuity.reports.content import ReportContent
+from continuity.reports.protected import refuse_unprotected
 
 OWN_SHARE: Final = "own_visit_share"
 SUPPRESSED: Final = "suppressed"
 _PROFESSIONS: Final = ("doctor", "nurse")
 
 Row = Mapping[str, Any]
-
-
-def refuse_unprotected(tables: Mapping[str, ProtectedTable]) -> None:
-    """Stop unless every table has passed disclosure control.
-
-    Parameters
-    ----------
-    tables : mapping of str to ProtectedTable
-
-    Raises
-    ------
-    ProtectionError
-        A table is of another type.
-    """
-    for name, table in tables.items():
-        if not isinstance(table, ProtectedTable):
-            raise ProtectionError(
-                f"Table '{name}' of the report has not passed disclosure control.",
-                allowed=f"Only a ProtectedTable may be shown, not {type(table).__name__}.",
-                next_step="Call continuity.protect on it.",
-            )
 
 
 def rows_of(table: ProtectedTable | None, **cell: str) -> pl.DataFrame:
@@ -54,6 +33,7 @@ def rows_of(table: ProtectedTable | None, **cell: str) -> pl.DataFrame:
     """
     if table is None:
         return pl.DataFrame()
+    refuse_unprotected({"rows": table})
     return table.frame.filter(**cell) if cell else table.frame
 
 

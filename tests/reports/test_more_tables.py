@@ -105,3 +105,20 @@ def test_the_order_of_the_rows_changes_nothing() -> None:
     one, other = tables_of(visits), tables_of(visits.sample(fraction=1, shuffle=True, seed=5))
     for name in ("trend", "area", "access", "adjusted"):
         assert one[name].frame.equals(other[name].frame), name
+
+
+def test_a_median_of_waits_needs_patients_on_either_side() -> None:
+    """One patient with most of the visits would be its own median."""
+    start = datetime(2025, 2, 1)
+    rows = [
+        {"patient_id": f"{unit}-{0 if often and n < 60 else n % 40}", "waited": 20 if often and n < 60 else n % 10}
+        | {"unit_id": unit, "provider_id": f"{unit}-{n % 8}", "visit_at": start + timedelta(days=n)}
+        for unit, often in (("many", False), ("one", True))
+        for n in range(100)
+    ]
+    visits = pl.DataFrame(rows).with_columns(
+        assessed_at=pl.col("visit_at") - pl.duration(days="waited"), urgency=pl.lit("planned")
+    )
+    shown = tables_of(visits.drop("waited"))["access"].frame.filter(role="all")
+    medians = dict(shown.select("unit_id", "median_days").iter_rows())
+    assert medians == {"many": 4.5, "one": None}
