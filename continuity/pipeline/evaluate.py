@@ -108,7 +108,8 @@ def _digest(rollout: pl.DataFrame | None) -> str | None:
 
 def _refuse(job: EvaluateJob) -> None:
     """Refuse a job that lacks what its design needs."""
-    refuse_single([*job.by, *job.adjust])
+    refuse_single(job.by)
+    refuse_single(job.adjust, "--adjust")
     if job.design == "compare":
         if not job.by:
             raise UsageError("A comparison needs groups.", allowed="Such as --by unit_id --by age_band.")

@@ -7,6 +7,7 @@ import polars as pl
 
 from continuity.errors import ContinuityError
 from continuity.evaluation.aggregate import Measured
+from continuity.evaluation.comparison.groups import refuse_identifiers
 from continuity.evaluation.rollout.effects import Effects
 from continuity.evaluation.rollout.event_study import event_study
 from continuity.evaluation.rollout.its import interrupted_time_series
@@ -24,12 +25,17 @@ def rollout_effects(
     """Estimate for everybody, then for each group of `by`; name the groups whose design has no answer."""
     units = groups_of(sources, ["unit_id"], measured.per_patient)
     rows = measured.per_patient.drop("unit_id", strict=False).join(units, on="patient_id", how="left")
+    by = {
+        column: rows.join(groups_of(sources, [column], measured.per_patient), on="patient_id").drop_nulls(column)
+        for column in job.by
+    }
+    for column, known in by.items():  # a group that is left out is named, so the name must not be a person's
+        refuse_identifiers(column, known[column].n_unique(), known["patient_id"].n_unique())
     estimate = ESTIMATORS[job.design]
     whole = estimate(rows, rollout, job.key)
     parts, left_out = [whole.frame], {}
-    for column in job.by:
-        placed = rows.join(groups_of(sources, [column], measured.per_patient), on="patient_id", how="left")
-        ordered = placed.drop_nulls(column).sort(column).with_columns(pl.col(column).cast(pl.String))
+    for column, known in by.items():
+        ordered = known.sort(column).with_columns(pl.col(column).cast(pl.String))
         for (group,), own in ordered.group_by(column, maintain_order=True):
             name = f"{column}={group}"
             try:

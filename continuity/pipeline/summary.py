@@ -169,7 +169,7 @@ def _protected(rows: pl.DataFrame, by: Sequence[str], limits: Limits) -> Protect
     )
 
 
-def refuse_single(by: Sequence[str]) -> None:
+def refuse_single(by: Sequence[str], option: str = "--by") -> None:
     """Refuse columns that have a value for each person, visit or moment.
 
     Raises
@@ -179,7 +179,7 @@ def refuse_single(by: Sequence[str]) -> None:
     for name in by:
         if name in _NO_GROUPS:
             raise UsageError(
-                f"--by cannot be {name!r}: its values are of one person, visit or moment.",
+                f"{option} cannot be {name!r}: its values are of one person, visit or moment.",
                 allowed="Such as unit_id, team_id, area_code, role, sex, language or age_band.",
             )
 

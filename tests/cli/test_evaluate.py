@@ -149,3 +149,51 @@ def test_a_design_without_an_answer_teaches_why(  # noqa: PLR0917 # fixtures are
         "evaluate", folder / "visits.parquet", "--patients", folder / "patients.parquet", *asked, "-o", tmp_path / "out"
     ).is_clear_error(code, words)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("design", ["compare", "event-study", "its"])
+def test_an_identifier_in_a_column_of_groups_is_refused_and_not_named(
+    cli: "Run", folder: Path, tmp_path: Path, design: str
+) -> None:
+    """Also where the column has the name of a group, in many windows, and where a group would be left out by name."""
+    patients = pl.read_parquet(folder / "patients.parquet").with_columns(language=pl.format("secret-{}", "patient_id"))
+    patients.write_parquet(tmp_path / "patients.parquet")
+    asked = ["--patients", tmp_path / "patients.parquet", "--design", design, "--index", "upc", "--by", "language"]
+    rollout = [] if design == "compare" else ["--rollout", folder / "starts.csv"]
+    outcome = cli("evaluate", folder / "visits.parquet", *asked, *rollout, *WINDOWS, "-o", tmp_path / "out")
+    outcome.is_clear_error(2, "names persons, not groups")
+    assert "secret" not in outcome.err + outcome.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_clusters_are_refused(cli: "Run", folder: Path, tmp_path: Path) -> None:
+    starts = pl.read_csv(folder / "starts.csv")
+    two = [starts["unit_id"][0], starts["unit_id"][4]]
+    for name in ("visits", "patients"):
+        pl.read_parquet(folder / f"{name}.parquet").filter(pl.col("unit_id").is_in(two)).write_parquet(
+            tmp_path / f"{name}.parquet"
+        )
+    starts.write_csv(tmp_path / "starts.csv")
+    asked = ["--patients", tmp_path / "patients.parquet", "--design", "event-study", "--index", "upc"]
+    asked += ["--rollout", tmp_path / "starts.csv", *WINDOWS, "-o", tmp_path / "out"]
+    cli("evaluate", tmp_path / "visits.parquet", *asked).is_clear_error(2, "2 units are too few clusters")
+
+
+def test_the_methods_text_has_the_numbers_of_the_effects(cli: "Run", folder: Path, tmp_path: Path) -> None:
+    asked = ["--design", "event-study", "--index", "upc", "--role", "doctor", "--rollout", folder / "starts.csv"]
+    outcome = cli("evaluate", folder, *asked, *WINDOWS, "-o", tmp_path)
+    assert outcome.code == 0, outcome.err
+    page = (tmp_path / "evaluation.html").read_text()
+    text = page[page.index("<blockquote>") : page.index("</blockquote>")]
+    att = pl.read_parquet(tmp_path / "effects.parquet").filter(pl.col("term") == "att").row(0, named=True)
+    low, high = (f"{att[name]:+.3f}".replace("-", "−") for name in ("ci_low", "ci_high"))
+    assert f"Mean effect: {att['estimate']:+.3f} (95% confidence interval {low} to {high})." in text
+    assert f"{att['n_units']} " in text
+    assert f"{att['n_patients']:,} patients" in text
+    said = json.loads((tmp_path / "summary.json").read_text())
+    assert all(f"{name} {version}" in text for name, version in said["versions"].items())
+    assert said["input"]["sha256"][:12] in text
+    references = page[page.index('class="references"') :]
+    for key in ("borusyak2024", "mackinnon2023"):
+        assert f"@{key}" in text
+        assert f"[{key}]" in references

@@ -173,6 +173,19 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     assert once.summary == again.summary
 
 
+def test_many_windows_do_not_hide_that_a_column_names_persons() -> None:
+    from datetime import datetime
+
+    frame, _ = confounded(6, 200)
+    named = frame.with_columns(code=pl.format("{}-x", "patient_id"))
+    months = [
+        named.with_columns(window_start=datetime(2025, m, 1), window_end=datetime(2025, m + 1, 1)) for m in range(1, 9)
+    ]
+    with pytest.raises(UsageError, match="names persons, not groups") as error:
+        ct.compare(pl.concat(months), "code", "coc", adjust=["age"])
+    assert "-x" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("by", "kind", "words"),
     [

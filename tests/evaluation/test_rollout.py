@@ -184,7 +184,8 @@ BAD: dict[str, tuple[Starts, int, type[Exception], str]] = {
     "nobody left": (dict.fromkeys("ABCDE", 3), 6, UsageError, "nobody to compare with"),
     "nobody reached": (dict.fromkeys("ABCDE", None), 6, UsageError, "reaches no unit"),
     "one reached": ({"A": 2, "B": None, "C": None, "D": None}, 6, UsageError, "one unit only"),
-    "two clusters": ({"A": 2, "B": 2}, 6, UsageError, "nobody to compare with"),
+    "two clusters": ({"A": 2, "B": 2}, 6, UsageError, "2 units are too few clusters"),
+    "two clusters, one reached": ({"A": 2, "B": None}, 6, UsageError, "2 units are too few clusters"),
     "three clusters": ({"A": 2, "B": 2, "C": None}, 6, UsageError, "too few clusters"),
     "never untreated": ({"A": 0, "B": 0, "C": None, "D": None}, 6, UsageError, "No effect can be told"),
 }

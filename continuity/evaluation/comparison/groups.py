@@ -84,7 +84,7 @@ def compare(
     [('U', 0.3, 200), ('V', 0.5, 200)]
     """
     rows = _rows(per_patient, by, index, patients, adjust)
-    _refuse_identifiers(rows, by)
+    refuse_identifiers(by, rows[by].n_unique(), rows["patient_id"].n_unique())
     windows = rows.select(*_WINDOW).unique().sort(*_WINDOW) if _WINDOW[0] in rows.columns else None
     last = rows if windows is None else rows.join(windows.tail(1), on=list(_WINDOW), how="semi")
     plain = _means(last, by)
@@ -115,16 +115,21 @@ def _rows(per_patient: Any, by: str, index: str, patients: Any, adjust: Sequence
     if missing:
         raise InputError.missing_columns(missing, names, "the indices and the patients")
     unit = pl.col("unit_id").cast(pl.String) if "unit_id" in names else pl.lit(None, pl.String)
-    kept = [name for name in dict.fromkeys((by, *adjust, *_WINDOW)) if name in names]
+    kept = [name for name in dict.fromkeys(("patient_id", by, *adjust, *_WINDOW)) if name in names]
     chosen = frame.select(*kept, "n_visits", _unit=unit, value=pl.col(index).cast(pl.Float64))
     return chosen.drop_nulls((by, "value")).collect()
 
 
-def _refuse_identifiers(rows: pl.DataFrame, by: str) -> None:
-    n_groups = rows[by].n_unique()
-    if n_groups > max(2, rows.height // 5):
+def refuse_identifiers(by: str, n_groups: int, n_patients: int) -> None:
+    """Refuse a column of groups that has a group for every few patients.
+
+    Raises
+    ------
+    UsageError
+    """
+    if n_groups > max(2, n_patients // 5):
         raise UsageError(
-            f"Column '{by}' has {n_groups:,} groups for {rows.height:,} rows: it names persons, not groups.",
+            f"Column '{by}' has {n_groups:,} groups for {n_patients:,} patients: it names persons, not groups.",
             allowed="Such as unit_id, team_id, area_code, sex, language or age_band.",
         )
 

@@ -132,6 +132,12 @@ def refuse_designs_without_answer(panel: Panel) -> Panel:
             "The roll-out reaches no unit within the windows.",
             next_step="Let the windows reach past the first starts_at, or check the dates of the roll-out table.",
         )
+    if panel.n_units < FEWEST_UNITS:
+        raise UsageError(
+            f"{panel.n_units} units are too few clusters to say how sure an effect is.",
+            allowed=f"Needed: {FEWEST_UNITS} or more units, better 20.",
+            next_step=_SINGLE,
+        )
     if n_treated < FEWEST_TREATED:
         raise UsageError(
             "The roll-out reaches one unit only, so its effect cannot be told from that unit's own luck.",
@@ -141,12 +147,6 @@ def refuse_designs_without_answer(panel: Panel) -> Panel:
         raise UsageError(
             "There is nobody to compare with: no window holds both units with and units without the roll-out.",
             allowed="Needed: units that start later or never (empty starts_at).",
-            next_step=_SINGLE,
-        )
-    if panel.n_units < FEWEST_UNITS:
-        raise UsageError(
-            f"{panel.n_units} units are too few clusters to say how sure an effect is.",
-            allowed=f"Needed: {FEWEST_UNITS} or more units, better 20.",
             next_step=_SINGLE,
         )
     return panel
