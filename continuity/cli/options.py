@@ -119,6 +119,7 @@ choosing = _group(
 protecting = _group(
     click.option("--min-patients", type=int, help="Fewest patients in a published cell. [default: 5]"),
     click.option("--min-providers", type=int, help="Fewest providers in a published cell. [default: 5]"),
+    click.option("--round-to", type=int, metavar="N", help="Round counts to multiples, ratios alike. [default: 1]"),
 )
 earlier_runs = click.option(
     "--previous-manifest",
@@ -283,5 +284,5 @@ def limits_of(given: Given) -> Any:
     """
     from continuity.privacy import Limits
 
-    asked = {name: given.pop(name) for name in ("min_patients", "min_providers")}
+    asked = {name: given.pop(name) for name in ("min_patients", "min_providers", "round_to")}
     return Limits(**{name: value for name, value in asked.items() if value is not None})

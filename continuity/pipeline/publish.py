@@ -88,6 +88,7 @@ def _protected(
         parent=parent,
         counts=[count for count in _COUNTS if count in rows.columns],
         same_patients=["role", *by],
+        within=by,
         totals=pl.col("role") == "all",
         limits=limits,
     )
@@ -96,7 +97,9 @@ def _protected(
 def _flow(steps: pl.DataFrame, whole: ProtectedTable, limits: Limits | None) -> ProtectedTable:
     """Protect the flow; a step a few patients away from a published number, or another step, would tell that few."""
     least = (limits or Limits()).min_patients
-    published = whole.frame.filter(role="all")["n_patients"].drop_nulls().to_list()
+    n, without = pl.col("n_patients"), pl.col("n_undefined").filter(pl.col("role") == "all")
+    told_by_whole = (n, n + pl.col("n_undefined"), without)  # with a value, everybody of a role, and without a value
+    published = [k for expr in told_by_whole for k in whole.frame.select(expr).to_series().drop_nulls()]
     told = _too_near(dict(steps.select("step", "n_patients").iter_rows()), published, least)
     rows = steps.with_columns(n_patients=pl.when(~pl.col("step").is_in(told)).then("n_patients"))
     return protect(rows, name="flow", keys=("step_order", "step"), limits=limits)

@@ -111,6 +111,8 @@ def _trend(
         name="trend",
         keys=("role", "index", "period_start", "period_end"),
         margins=[["role", "index"], ["period_start", "index"]],
+        same_patients=["role", "period_start", "period_end"],
+        within=[],
         totals=pl.col("role") == "all",
         limits=limits,
     )
@@ -137,6 +139,8 @@ def _area(
         name="area",
         keys=("role", "area_code", "index"),
         margins=[["role", "index"], ["area_code", "index"]],
+        same_patients=["role", "area_code"],
+        within=["area_code"],
         totals=pl.col("role") == "all",
         limits=limits,
     )

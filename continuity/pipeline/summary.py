@@ -164,6 +164,7 @@ def _protected(rows: pl.DataFrame, by: Sequence[str], limits: Limits) -> Protect
         margins=[[other for other in cell if other != name] for name in by],
         counts=("n_undefined", "share_perfect"),
         same_patients=cell[:-1],
+        within=[name for name in by if name != "role"],
         totals=pl.col("role") == "all" if "role" in by else None,
         limits=limits,
     )

@@ -23,7 +23,8 @@ class Limits:
     max_provider_share : float
         Largest share (0-1) of a cell's visits that one provider may have (dominance).
     round_to : int
-        Counts are rounded to a multiple of this; 1 leaves them as they are.
+        Counts are rounded to a multiple of this, and what is divided by them is made as coarse
+        (`continuity.privacy.rounding`); 1 leaves them as they are.
 
     Raises
     ------

@@ -9,6 +9,8 @@ import polars as pl
 from continuity.errors import ProtectionError
 from continuity.privacy.complements import Margins, hide_complements
 from continuity.privacy.limits import Limits
+from continuity.privacy.nested import Nested, hide_nested
+from continuity.privacy.rounding import rounded, with_shown_intervals
 from continuity.privacy.ruled import rules_of
 
 SUPPRESSED: Final = "suppressed"
@@ -75,6 +77,7 @@ def protect(
     parent: ProtectedTable | None = None,
     counts: Sequence[str] = (),
     same_patients: Sequence[str] | None = None,
+    within: Sequence[str] | None = None,
     totals: pl.Expr | None = None,
     limits: Limits | None = None,
 ) -> ProtectedTable:
@@ -85,7 +88,8 @@ def protect(
     frame : polars.DataFrame
         One row per cell, with `n_patients` and, where they apply, `n_visits`, `n_providers` and
         `share_largest_provider` (0-1). Every column that is not a key loses its value in a suppressed cell. Columns
-        whose names start with ``_`` may be named in `margins` and are left out.
+        whose names start with ``_`` may be named in `margins` and are left out. Rows that are true in ``_unseen`` are
+        never shown, but parts of sums: whoever knows the others knows them.
     name : str
         What the table is called in files and in the manifest.
     keys : sequence of str
@@ -101,6 +105,10 @@ def protect(
     same_patients : sequence of str, optional
         Rows alike in these keys are about the same patients (one row for each index), so that a count of one row
         tells that of the others: they are suppressed together. By default every row has patients of its own.
+    within : sequence of str, optional
+        Rows alike in these keys are about one group: the patients of a part are among those of its total (`totals`),
+        those of a window among those of a longer one that holds it. By default `same_patients`. No two numbers of a
+        group may tell of a few patients or visits between them (`continuity.privacy.nested`).
     totals : polars.Expr, optional
         Tells which cells are sums of others: where something more must be hidden, they go first.
     limits : Limits, optional
@@ -136,10 +144,15 @@ def protect(
     sizes = [pl.col(size).cast(pl.Int64, strict=False) for size in _SIZES if size in frame.columns]  # NaN is no size
     table = frame.sort(keys, nulls_last=True).with_columns(sizes)
     table = table.with_columns(
-        _hidden=_too_small(frame, limits), _total=pl.lit(value=False) if totals is None else totals
+        _hidden=_too_small(frame, limits),
+        _total=pl.lit(value=False) if totals is None else totals,
+        _unseen=pl.col("_unseen") if "_unseen" in frame.columns else pl.lit(value=False),
     )
     table = _hide_parts_of_hidden(table, parent, counts)
-    table = hide_complements(table, "_hidden", "n_patients", margins, limits)
+    nested = None
+    if same_patients is not None:
+        nested = Nested(keys, same_patients, same_patients if within is None else within)
+    table = _hide_what_follows(table, nested, margins, limits)
     for count in counts:
         table = _hide_small_counts(table, count, keys if same_patients is None else same_patients, margins, limits)
     published = _without_hidden(table, keys, limits)
@@ -175,6 +188,17 @@ def _too_small(frame: pl.DataFrame, limits: Limits) -> pl.Expr:
     return pl.any_horizontal(tests)
 
 
+def _hide_what_follows(table: pl.DataFrame, nested: Nested | None, margins: Margins, limits: Limits) -> pl.DataFrame:
+    """Hide what sums and differences would tell; each may call for more of the other."""
+    while True:
+        table = hide_complements(table, "_hidden", "n_patients", margins, limits)
+        before = table["_hidden"].sum()
+        if nested is not None:
+            table = hide_nested(table, nested, margins, limits)
+        if table["_hidden"].sum() == before:
+            return table.filter(~pl.col("_unseen"))
+
+
 def _hide_parts_of_hidden(table: pl.DataFrame, parent: ProtectedTable | None, counts: Sequence[str]) -> pl.DataFrame:
     """Hide the parts of the parent's hidden cells, and mark the counts that the parent does not show."""
     above = {_above(count): pl.lit(value=False) for count in counts}
@@ -201,6 +225,9 @@ def _hide_small_counts(
     nothing = pl.col("_hidden") | value.is_null()
     small = (small | pl.col(_above(count))) & ~nothing
     hides = small.fill_null(value=False).any() | nothing.all()
+    if count.startswith("share_"):  # of one index and of another, of those with more visits
+        steps = size.filter(~nothing).sort().diff()
+        hides |= steps.is_between(1, limits.min_patients - 1).any()
     people = table.group_by(whose, maintain_order=True).agg(
         _hides=hides, _size=size.min(), _total=pl.col("_total").all()
     )
@@ -226,9 +253,10 @@ def _without_hidden(table: pl.DataFrame, keys: Sequence[str], limits: Limits) ->
     left_out = [name for name in table.columns if name.startswith("_") or name == "share_largest_provider"]
     values = [name for name in table.columns if name not in (*keys, *left_out, "undefined_reason")]
     shown = table.with_columns(
-        pl.when(_is_shown(column, limits)).then(_rounded(column, table.schema[column], limits)).alias(column)
+        pl.when(_is_shown(column, limits)).then(rounded(column, table.schema[column], limits)).alias(column)
         for column in values
     )
+    shown = with_shown_intervals(shown, limits)
     own_reason = pl.col("undefined_reason") if "undefined_reason" in table.columns else pl.lit(None, pl.String)
     reason = pl.when(pl.col("_hidden")).then(pl.lit(SUPPRESSED)).otherwise(own_reason)
     return shown.with_columns(undefined_reason=reason).select(*keys, *values, "undefined_reason")
@@ -240,10 +268,3 @@ def _is_shown(column: str, limits: Limits) -> pl.Expr:
         return shown
     needed = round(limits.min_patients / _BEYOND[column])  # a whole number: 10, 4 and 2 times the limit
     return shown & (pl.col("n_patients") >= needed)
-
-
-def _rounded(column: str, dtype: pl.DataType, limits: Limits) -> pl.Expr:
-    value = pl.col(column)
-    if limits.round_to == 1 or not (column.startswith("n_") and dtype.is_integer()):
-        return value
-    return ((value / limits.round_to).round() * limits.round_to).cast(dtype)

@@ -6,8 +6,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from continuity.errors import ProtectionError, UsageError
 from continuity.privacy import Limits, ProtectedTable, protect
@@ -121,23 +119,6 @@ def test_what_cannot_be_judged_is_refused() -> None:
     nulls = twice.with_columns(unit=pl.lit(None, pl.String))
     with pytest.raises(ProtectionError, match="twice"):
         protect(nulls, name="t", keys=["unit"])
-
-
-@given(st.lists(st.integers(0, 200), min_size=1, max_size=8), st.sampled_from([3, 5, 10]))
-@settings(max_examples=40, deadline=None)
-def test_counts_are_rounded_and_nothing_else(sizes: list[int], step: int) -> None:
-    frame = pl.DataFrame({"unit": range(len(sizes)), "n_patients": sizes, "visits_from": 3, "estimate": 0.123})
-    plain = protect(frame, name="t", keys=["unit"]).frame
-    table = protect(frame, name="t", keys=["unit"], limits=Limits(round_to=step))
-    for exact, rounded in zip(plain.to_dicts(), table.frame.to_dicts(), strict=True):
-        assert {k: v for k, v in exact.items() if k != "n_patients"} == {
-            k: v for k, v in rounded.items() if k != "n_patients"
-        }
-        if exact["n_patients"] is not None:
-            assert rounded["n_patients"] % step == 0
-            assert abs(rounded["n_patients"] - exact["n_patients"]) <= step / 2
-    # The manifest names the smallest cell: it may not say more than the table.
-    assert table.smallest_cell == table.frame["n_patients"].min()
 
 
 def test_parts_of_a_hidden_cell_are_hidden_whatever_its_name() -> None:
