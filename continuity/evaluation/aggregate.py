@@ -25,11 +25,14 @@ class Measured:
     pairs : polars.DataFrame
         patient_id, window_start, window_end, actor (null: unknown), n (visits).
     min_visits : int
+    lists : polars.DataFrame, optional
+        patient_id, listed_provider_id, one row per patient: whose list each patient is on.
     """
 
     per_patient: pl.DataFrame
     pairs: pl.DataFrame
     min_visits: int
+    lists: pl.DataFrame | None = None
 
 
 def aggregate(measured: Measured, by: Sequence[str], members: pl.DataFrame | None = None, **how: Any) -> pl.DataFrame:
@@ -49,7 +52,8 @@ def aggregate(measured: Measured, by: Sequence[str], members: pl.DataFrame | Non
     -------
     polars.DataFrame
         The columns of `continuity.summarise`, n_providers and share_largest_provider. The index
-        ``own_visit_share`` is there where patients have lists.
+        ``own_visit_share`` is there where patients have lists; it tells of those whose lists they are, so its
+        n_providers is the fewer of the providers seen and of the lists, and the larger share is that of the two.
     """
     rows = measured.per_patient
     if members is not None:
@@ -111,4 +115,23 @@ def _with_sizes(table: pl.DataFrame, rows: pl.DataFrame, measured: Measured, gro
     names = {key: f"n{n}" for key, n in least.items()} | {OWN_SHARE: "own"}
     named = table.with_columns(who=pl.col("index").replace_strict(names, return_dtype=pl.String))
     joined = named.join(judged, on=[*groups, "who"], how="left", nulls_equal=True)
-    return joined.drop("who").with_columns(pl.col("n_providers").fill_null(0))
+    sized = joined.drop("who").with_columns(pl.col("n_providers").fill_null(0))
+    if measured.lists is None or "own" not in who:
+        return sized
+    return _judged_by_lists(sized, rows.filter(who["own"]), measured.lists, groups)
+
+
+def _judged_by_lists(
+    table: pl.DataFrame, rows: pl.DataFrame, lists: pl.DataFrame, groups: Sequence[str]
+) -> pl.DataFrame:
+    """Count whose lists the visits are about, where these are fewer than the providers seen: a team may have one."""
+    placed = rows.join(lists.drop_nulls(), on="patient_id")
+    per_list = placed.group_by(*groups, "listed_provider_id").agg(n=pl.col("n_while_listed").sum())
+    found = per_list.group_by(list(groups)).agg(
+        _lists=pl.len().cast(pl.Int64), _largest=pl.col("n").max() / pl.col("n").sum(), index=pl.lit(OWN_SHARE)
+    )
+    joined = table.join(found, on=[*groups, "index"], how="left", nulls_equal=True, maintain_order="left")
+    return joined.with_columns(
+        n_providers=pl.min_horizontal("n_providers", "_lists"),
+        share_largest_provider=pl.max_horizontal("share_largest_provider", "_largest"),
+    ).drop("_lists", "_largest")

@@ -8,7 +8,7 @@ import polars as pl
 from continuity.evaluation.aggregate import Measured
 from continuity.metrics import Rules, index
 from continuity.metrics.engine.compute import indices_of
-from continuity.metrics.engine.prepare import Sources, prepared
+from continuity.metrics.engine.prepare import Sources, one_per, prepared
 from continuity.metrics.engine.windows import Window, with_windows
 from continuity.vocabulary import Role, words
 
@@ -62,7 +62,15 @@ def measure(
     visits = prepared(sources, rules.with_(level="provider"), spans)
     counted = visits.group_by("patient_id", "window_id", "actor").agg(n=pl.len().cast(pl.Int64))
     pairs = with_windows(counted, visits, spans).select(*ROW, "actor", "n")
-    return Measured(per_patient, pairs.collect(engine="streaming"), rules.min_visits)
+    lists = _lists(sources) if "n_while_listed" in per_patient.columns else None
+    return Measured(per_patient, pairs.collect(engine="streaming"), rules.min_visits, lists)
+
+
+def _lists(sources: Sources) -> pl.DataFrame | None:
+    if sources.patients is None:
+        return None
+    listed = sources.patients.select("patient_id", "listed_provider_id")
+    return one_per(listed, "patient_id").collect(engine="streaming")
 
 
 def measure_roles(

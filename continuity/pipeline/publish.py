@@ -149,6 +149,7 @@ def _visit_classes(measured: Mapping[str, Measured], whole: ProtectedTable, limi
             m.per_patient.filter(pl.col("n_visits") >= m.min_visits).with_columns(n_visits_class=visit_class()),
             m.pairs,
             m.min_visits,
+            m.lists,
         )
         for role, m in measured.items()
     }

@@ -148,3 +148,22 @@ def test_a_share_that_differs_by_a_few_patients_from_another_is_hidden() -> None
     far = frame.with_columns(share_perfect=pl.Series([0.4, 0.225]))
     table = protect(far, name="t", keys=["unit", "index"], counts=["share_perfect"], same_patients=["unit"])
     assert table.frame["share_perfect"].to_list() == [0.4, 0.225]
+
+
+@drawn
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+def test_two_windows_a_month_apart_do_not_tell_who_left_or_entered(left: int, both: int, entered: int) -> None:
+    """The attacker knows both numbers shown, and that nobody is counted less than once: patients, and visits alike."""
+    per_window = {1: left + both, 2: both + entered}
+    frame = window_rows(*((first, first + 6, n, 4 * n) for first, n in per_window.items()))
+    for count, times in (("n_patients", 1), ("n_visits", 4)):
+        keys = ("window_start", "window_end", "index")
+        shown_numbers = protect(frame, name="t", keys=keys, same_patients=keys[:-1], within=[]).frame[count].to_list()
+        attacker = Attacker(2000)
+        for window, n in zip(per_window, shown_numbers, strict=True):
+            if n is not None:
+                attacker.learn([(1, "both"), (1, "left" if window == 1 else "entered")], n)
+        for part, n in (("left", left), ("both", both), ("entered", entered)):
+            if part in attacker.names and 1 <= n * times < LEAST:
+                low, high = attacker.range_of(part)
+                assert high - low >= LEAST, (part, low, high, shown_numbers)
