@@ -13,6 +13,7 @@ from continuity.metrics import Rules
 from continuity.metrics.engine.attrition import attrition_of
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
+from continuity.pipeline.unseen import with_unseen
 from continuity.privacy import Limits, ProtectedTable, protect
 
 DISTRIBUTED: Final = ("coc", "upc")
@@ -52,7 +53,7 @@ def publish(
     Published
         ``whole``, ``distribution``, ``visit_classes``, ``flow`` and, where the data know them, ``unit`` and ``team``.
     """
-    whole = _protected(_by_role(measured, []), "whole", ("role", "index"), limits)
+    whole = _protected(_by_role(measured, [], None, limits), "whole", ("role", "index"), limits)
     tables = {
         "whole": whole,
         "distribution": _distribution(measured, whole, limits),
@@ -62,12 +63,12 @@ def publish(
     units, teams = members(sources, "unit_id"), members(sources, "team_id")
     if units is not None:
         unit_of = units[0].collect(engine="streaming")
-        by_unit = _by_role(measured, ["unit_id"], unit_of)
+        by_unit = _by_role(measured, ["unit_id"], unit_of, limits)
         tables["unit"] = _protected(by_unit, "unit", ("role", "unit_id", "index"), limits, parent=whole)
         if teams is not None:
             both = unit_of.join(teams[0].collect(engine="streaming"), on="patient_id", how="full", coalesce=True)
             # Patients of no team stay a cell: without it, a few of them could be found as what the teams leave over.
-            by_team = _by_role(measured, ["unit_id", "team_id"], both)
+            by_team = _by_role(measured, ["unit_id", "team_id"], both, limits)
             tables["team"] = _protected(
                 by_team, "team", ("role", "unit_id", "team_id", "index"), limits, parent=tables["unit"]
             )
@@ -117,7 +118,13 @@ def _too_near(steps: Mapping[str, int], published: Sequence[int], least: int) ->
     return told
 
 
-def _by_role(measured: Mapping[str, Measured], by: Sequence[str], groups: pl.DataFrame | None = None) -> pl.DataFrame:
+def _by_role(
+    measured: Mapping[str, Measured], by: Sequence[str], groups: pl.DataFrame | None, limits: Limits | None
+) -> pl.DataFrame:
+    return with_unseen(_apart(measured, by, groups), measured, by, groups, limits)
+
+
+def _apart(measured: Mapping[str, Measured], by: Sequence[str], groups: pl.DataFrame | None = None) -> pl.DataFrame:
     parts = [aggregate(m, by, groups).with_columns(role=pl.lit(role)) for role, m in measured.items()]
     return pl.concat(parts, how="diagonal_relaxed").drop(_WINDOW)
 
@@ -155,7 +162,7 @@ def _visit_classes(measured: Mapping[str, Measured], whole: ProtectedTable, limi
     }
     # Nobody with too few visits is in a class, so n_undefined would say only how many have no list, often very few.
     rows = (
-        _by_role(classed, ["n_visits_class"])
+        _apart(classed, ["n_visits_class"])
         .drop("n_undefined")
         .with_columns(visits_from=pl.col("n_visits_class").str.extract(r"(\d+)").cast(pl.Int64))
     )

@@ -17,12 +17,14 @@ from continuity.metrics import Rules
 from continuity.metrics.engine.prepare import Sources, prepared
 from continuity.metrics.engine.windows import Window
 from continuity.pipeline.measure import measure_roles, roles_of
+from continuity.pipeline.unseen import ALL, fails, with_unseen
 from continuity.privacy import Limits, ProtectedTable, protect
 
 HEADLINE: Final = "coc"
 VISITS: Final = "n_visits_class"
 _CELL: Final = ("n_patients", "n_visits", "n_providers", "estimate", "std_error", "ci_low", "ci_high")
 _WINDOW: Final = ("window_start", "window_end")
+_VISIT: Final = ["patient_id", "local", "actor", "unit_id"]
 _LEAST_YEARS: Final = 3
 _LEAST_QUARTERS: Final = 4
 _SLACK: Final = timedelta(days=7)  # data that start on the first working day of a quarter hold the whole of it
@@ -130,6 +132,7 @@ def _area(
     if area_of is None or area_of["area_code"].drop_nulls().n_unique() < 2:
         return None
     rows = _by_role(measured, ["area_code"], area_of)
+    rows = with_unseen(rows, measured, ["area_code"], area_of, limits)
     telling = _telling(measured, unit_of.join(area_of, on="patient_id", how="full", coalesce=True), unit, limits)
     marked = rows.join(telling, on=["role", "index", "area_code"], how="left", nulls_equal=True)
     # A cell without providers is hidden, and it counts with its patients when complements are chosen.
@@ -173,25 +176,36 @@ def _access(
         return None
     plain = rules.with_(level="provider", same_day="keep_all", tie_order="expectation", unknown_provider="drop")
     also = [name for name in ("assessed_at", "urgency") if name in known]
-    parts = []
+    placed: dict[str, pl.LazyFrame] = {}
     for role, rule in roles_of(sources, plain).items():
         visits = prepared(sources, rule, spans, with_columns=also).with_columns(
             visit_at=pl.col("local"), assessed_at=pl.col("assessed_at").dt.replace_time_zone(None)
         )
-        placed = visits.join(unit_of.lazy().drop_nulls(), on="patient_id")
-        parts.append(_waits(placed, (limits or Limits()).min_patients).with_columns(role=pl.lit(role)))
-    cells = pl.concat(parts)
+        placed[role] = visits.join(unit_of.lazy().drop_nulls(), on="patient_id")
+    least = (limits or Limits()).min_patients
+    cells = pl.concat(_waits(visits, least).with_columns(role=pl.lit(role)) for role, visits in placed.items())
     if not cells["n_visits"].sum():
         return None
     return protect(
-        cells,
+        cells.with_columns(_no_visits=(pl.col("role") == ALL) & pl.lit(_tells_unseen(placed, limits or Limits()))),
         name="access",
         keys=("role", "unit_id"),
         margins=[["role"], ["unit_id"]],
         counts=("share_assessed", "share_within_14_days"),
+        same_patients=["role", "unit_id"],
+        within=["unit_id"],
         totals=pl.col("role") == "all",
         limits=limits,
     )
+
+
+def _tells_unseen(placed: Mapping[str, pl.LazyFrame], limits: Limits) -> bool:
+    """Tell whether the visits of any unit to nobody of a known role, what all less the roles are, are too few."""
+    apart = [visits.select(_VISIT) for role, visits in placed.items() if role != ALL]
+    if not apart:
+        return False
+    rest = _waits(placed[ALL].join(pl.concat(apart), on=_VISIT, how="anti", nulls_equal=True), limits.min_patients)
+    return rest.filter(pl.col("n_visits") > 0).select(fails(limits).any()).item() or False
 
 
 def _waits(visits: pl.LazyFrame, least: int) -> pl.DataFrame:
@@ -243,6 +257,8 @@ def _adjusted(
     if not parts:
         return None, ()
     cells = unit.frame.filter(index=HEADLINE).select(*unit.keys, *_CELL)
+    withheld = pl.col("n_visits").is_null() & pl.col("n_patients").is_not_null()  # not small, but not to be told
+    cells = cells.with_columns(_no_visits=withheld, n_visits=pl.when(withheld).then("n_patients").otherwise("n_visits"))
     joined = cells.join(pl.concat(parts), on=list(unit.keys), how="left", nulls_equal=True)
     margins = [["role", "index"], ["unit_id", "index"]]
     totals = pl.col("role") == "all"
@@ -268,4 +284,5 @@ def _by_role(measured: Mapping[str, Measured], by: Sequence[str], groups: pl.Dat
 def _slim(rows: pl.DataFrame) -> pl.DataFrame:
     """Keep what the figures show; further counts would need complements of their own."""
     named = [name for name in ("role", "area_code", "index", "period_start", "period_end") if name in rows.columns]
-    return rows.select(*named, *_CELL, "share_largest_provider")
+    also = [name for name in ("_no_visits",) if name in rows.columns]
+    return rows.select(*named, *_CELL, "share_largest_provider", *also)

@@ -29,6 +29,7 @@ from continuity.pipeline.measure import measure, roles_of
 from continuity.pipeline.metrics import refuse_other_than_tables, write_table
 from continuity.pipeline.previous import read_earlier, run_beside
 from continuity.pipeline.report import critical
+from continuity.pipeline.unseen import with_unseen
 from continuity.privacy import Limits, ProtectedTable, protect
 from continuity.reports import Run, windows_of
 from continuity.schema import TABLES, age_band
@@ -100,7 +101,7 @@ def summary(
         keys = [entry.key for entry in entries]
     parameters = rules.as_parameters(rules_of([index(key) for key in keys]))
     progress("compute")
-    rows = _rows(sources, keys, by, rules, spans, how=how)
+    rows = _rows(sources, keys, by, rules, spans, limits=limits, how=how)
     if rows.is_empty():
         refuse_nothing(sources, rules, spans, inputs.name)
     progress("protect")
@@ -139,6 +140,7 @@ def _rows(
     rules: Rules,
     spans: Sequence[Window] | None,
     *,
+    limits: Limits,
     how: Mapping[str, Any],
 ) -> pl.DataFrame:
     """Aggregate by the columns; by ``role`` too where it is one of them."""
@@ -146,13 +148,15 @@ def _rows(
     roles = roles_of(sources, rules) if "role" in by else {"all": rules}
     if "role" in by and len(roles) == 1:
         raise InputError.missing_columns(["provider_role"], sources.visits.collect_schema().names(), "the visits")
-    parts = []
+    parts, measured = [], {}
+    placed: pl.DataFrame | None = None
     for role, rule in roles.items():
-        measured = measure(sources, keys, rule, spans)
-        part = aggregate(measured, groups, groups_of(sources, groups, measured.per_patient) if groups else None, **how)
-        parts.append(part.with_columns(role=pl.lit(role)))
+        found = measured[role] = measure(sources, keys, rule, spans)
+        own = groups_of(sources, groups, found.per_patient) if groups else None
+        placed = own if placed is None else placed  # all of them come first
+        parts.append(aggregate(found, groups, own, **how).with_columns(role=pl.lit(role)))
     rows = pl.concat(parts, how="diagonal_relaxed")
-    return rows if "role" in by else rows.drop("role")
+    return with_unseen(rows, measured, groups, placed, limits) if "role" in by else rows.drop("role")
 
 
 def _protected(rows: pl.DataFrame, by: Sequence[str], limits: Limits) -> ProtectedTable:

@@ -119,8 +119,8 @@ def _counts(table: pl.DataFrame, nested: Nested) -> list[_Count]:
     named = [name for name in nested.keys if name not in nested.within and name not in window]
     people = [name for name in named if name in nested.whose]
     found: dict[tuple[Any, ...], _Count] = {}
-    visits = "n_visits" if "n_visits" in table.columns else pl.lit(None)
-    rows = table.with_columns(pl.int_range(pl.len()).alias(_ROW), _visits=visits).filter(~pl.col("_unseen"))
+    visits = pl.when(~pl.col("_no_visits")).then("n_visits" if "n_visits" in table.columns else pl.lit(None))
+    rows = table.with_columns(pl.int_range(pl.len()).alias(_ROW), _visits=visits)
     for part in rows.partition_by([*named, *window], maintain_order=True):
         first = part.row(0, named=True)
         who, when = tuple(first[n] for n in people), tuple(first[n] for n in window)

@@ -88,8 +88,8 @@ def protect(
     frame : polars.DataFrame
         One row per cell, with `n_patients` and, where they apply, `n_visits`, `n_providers` and
         `share_largest_provider` (0-1). Every column that is not a key loses its value in a suppressed cell. Columns
-        whose names start with ``_`` may be named in `margins` and are left out. Rows that are true in ``_unseen`` are
-        never shown, but parts of sums: whoever knows the others knows them.
+        whose names start with ``_`` may be named in `margins` and are left out. A row that is true in ``_no_visits``
+        is judged with its n_visits and shown without them.
     name : str
         What the table is called in files and in the manifest.
     keys : sequence of str
@@ -146,7 +146,7 @@ def protect(
     table = table.with_columns(
         _hidden=_too_small(frame, limits),
         _total=pl.lit(value=False) if totals is None else totals,
-        _unseen=pl.col("_unseen") if "_unseen" in frame.columns else pl.lit(value=False),
+        _no_visits=pl.col("_no_visits") if "_no_visits" in frame.columns else pl.lit(value=False),
     )
     table = _hide_parts_of_hidden(table, parent, counts)
     nested = None
@@ -196,7 +196,7 @@ def _hide_what_follows(table: pl.DataFrame, nested: Nested | None, margins: Marg
         if nested is not None:
             table = hide_nested(table, nested, margins, limits)
         if table["_hidden"].sum() == before:
-            return table.filter(~pl.col("_unseen"))
+            return table
 
 
 def _hide_parts_of_hidden(table: pl.DataFrame, parent: ProtectedTable | None, counts: Sequence[str]) -> pl.DataFrame:
@@ -264,6 +264,8 @@ def _without_hidden(table: pl.DataFrame, keys: Sequence[str], limits: Limits) ->
 
 def _is_shown(column: str, limits: Limits) -> pl.Expr:
     shown = ~pl.col("_hidden")
+    if column == "n_visits":
+        return shown & ~pl.col("_no_visits")
     if column not in _BEYOND:
         return shown
     needed = round(limits.min_patients / _BEYOND[column])  # a whole number: 10, 4 and 2 times the limit
