@@ -1,5 +1,6 @@
 """Groups beside one another, adjusted and protected."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import polars as pl
@@ -44,7 +45,18 @@ def compared(sources: Sources, measured: Measured, job: EvaluateJob) -> tuple[Pr
         same_patients=["group", "event_time"],
         limits=job.limits,
     )
-    return table, {"index": job.key, "adjust": list(job.adjust), "comparisons": comparisons}
+    shown = {column: _of_shown(found, table.frame, column) for column, found in comparisons.items()}
+    return table, {"index": job.key, "adjust": list(job.adjust), "comparisons": shown}
+
+
+def _of_shown(found: Mapping[str, Any], effects: pl.DataFrame, column: str) -> dict[str, Any]:
+    """Take the lowest and the highest mean from groups that are shown: one of a hidden group would be its number."""
+    last = effects.filter(pl.col("event_time").is_null(), pl.col("group").str.starts_with(f"{column}="))
+    judged = last.filter(term="funnel_998").drop_nulls("ci_low").select("group")
+    means = last.filter(term="mean").join(judged, on="group", how="semi")["estimate"].drop_nulls()
+    if means.len() < 2:
+        return {**found, **dict.fromkeys(("between_sd", "q_p_value", "lowest", "highest", "n_outside_998"))}
+    return {**found, "lowest": means.min(), "highest": means.max()}
 
 
 def _providers(rows: pl.DataFrame, pairs: pl.DataFrame, column: str) -> pl.DataFrame:

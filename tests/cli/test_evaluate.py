@@ -96,6 +96,19 @@ def test_groups_are_compared_where_no_table_knows_units(cli: "Run", folder: Path
     assert {"sex=female", "sex=male"} <= set(pl.read_parquet(tmp_path / "out" / "effects.parquet")["group"])
 
 
+def test_the_lowest_and_highest_are_of_groups_that_are_shown(cli: "Run", folder: Path, tmp_path: Path) -> None:
+    asked = ["--design", "compare", "--index", "upc", "--by", "unit_id", "--min-providers"]
+    for least in (2, 10_000):
+        assert cli("evaluate", folder, *asked, least, "-o", tmp_path / str(least)).code == 0
+    shown = pl.read_parquet(tmp_path / "2" / "effects.parquet").filter(pl.col("event_time").is_null(), term="mean")
+    found = {
+        name: json.loads((tmp_path / name / "summary.json").read_text())["comparisons"]["unit_id"]
+        for name in ("2", "10000")
+    }
+    assert (found["2"]["lowest"], found["2"]["highest"]) == (shown["estimate"].min(), shown["estimate"].max())
+    assert [found["10000"][name] for name in ("lowest", "highest", "between_sd", "q_p_value")] == [None] * 4
+
+
 def test_a_comparison_stands_beside_its_visits(cli: "Run", folder: Path, tmp_path: Path) -> None:
     asked = ["--design", "compare", "--index", "upc", "--by", "unit_id,sex", "--adjust", "n_visits_class,age_band"]
     asked += [*WINDOWS, "--break", "2025-02-01=Nytt <b>system</b>"]
