@@ -58,7 +58,7 @@ def assign(
     inputs.refuse_output(directory / name for name in OUTPUTS)
     changes = None if shown.scenarios is None else read_scenarios(shown.scenarios)
     progress("read")
-    tables = inputs.read(keep=True)
+    tables = inputs.read()
     with readable(tables):
         opened = _opened(tables, inputs, settings)
         with staged(directory) as beside:

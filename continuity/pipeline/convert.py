@@ -40,7 +40,7 @@ def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> di
     inputs.refuse_output(directory / name for name in names)
     account: dict[str, Any] = {}
     progress("read")
-    tables = inputs.read(keep=False)
+    tables = inputs.read_counted()
 
     def write(folder: Path) -> None:
         with readable(tables):

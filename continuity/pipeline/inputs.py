@@ -19,8 +19,8 @@ from continuity.metrics.engine.attrition import attrition_of
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
 from continuity.privacy import Key, enter
-from continuity.schema import TableName
-from continuity.sources import ReadOptions, Tables, database, files
+from continuity.schema import TABLES, TableName
+from continuity.sources import ReadOptions, Tables, account, database, files
 from continuity.vocabulary import SourceKind
 
 P = ParamSpec("P")
@@ -79,30 +79,45 @@ class Inputs:
         given = [path for path in (self.visits, self.patients, self.providers) if path is not None]
         return list(dict.fromkeys(file for path in given for file in locate(path)))
 
-    def read(self, *, keep: bool = True) -> Tables:
-        """Open the tables.
+    def read(self) -> Tables:
+        """Open the tables; visits not in a binary form are parsed once and kept, or each step would parse them again.
 
-        Parameters
-        ----------
-        keep : bool
-            Parse visits that are not in a binary form once and keep them, because each step would parse them again;
-            also those that are given pseudonyms, up to `_KEPT` rows, because each step would join them again.
+        So are those that are given pseudonyms, up to `_KEPT` rows, because each step would join them again.
 
         Raises
         ------
         InputError
             Something cannot be read, or holds personal identity codes and there is no key.
         """
-        kept = keep and not any(path.suffix.lower() in files.BINARY for path in self.files())
-        found = sources.read(
-            self.visits, patients=self.patients, providers=self.providers, kind=self.kind, options=self.options
-        )
+        kept = not any(path.suffix.lower() in files.BINARY for path in self.files())
+        found = self._open()
         if kept and self.key is not None:  # pseudonyms need several passes
             found = _visits_kept(found)
-        elif keep and self.key is not None:
+        elif self.key is not None:
             kept = found.visits.select(pl.len()).collect(engine="streaming").item() <= _KEPT
         found = self._through_the_door(found)
         return _visits_kept(found) if kept else found
+
+    def read_counted(self) -> Tables:
+        """Open the tables lazily, with the rows of every one that is read and not derived, counted before the door.
+
+        Raises
+        ------
+        InputError
+            As `read`.
+        """
+        found = self._open()
+        given: dict[TableName, str | Path | None] = {"patients": self.patients, "providers": self.providers}
+        is_plain = self.found_kind() in ("table", "database")
+        as_they_are = TABLES if is_plain else [name for name, path in given.items() if path is not None]
+        with readable(found):
+            found = account.counted(found, as_they_are)
+        return self._through_the_door(found)
+
+    def _open(self) -> Tables:
+        return sources.read(
+            self.visits, patients=self.patients, providers=self.providers, kind=self.kind, options=self.options
+        )
 
     def _through_the_door(self, found: Tables) -> Tables:
         given: dict[TableName, str | Path | None] = {"patients": self.patients, "providers": self.providers}

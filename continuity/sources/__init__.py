@@ -94,7 +94,7 @@ def read(
         )
     module = KINDS[found_kind]
     found = module.read(visits, options)
-    return found.with_tables(**{name: module.read_table(path, name, options) for name, path in beside.items()})
+    return found.with_given({name: module.read_table(path, name, options) for name, path in beside.items()})
 
 
 def read_visits(

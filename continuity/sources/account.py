@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from continuity.schema import TableName
-from continuity.sources.base import Count, CountKind
+from continuity.sources.base import Count, CountKind, Tables
 
 READ: Final = "rows read"
 _REASON: Final = "why it is left out"
@@ -43,6 +43,32 @@ def keep(frame: pl.LazyFrame, table: TableName, reasons: Iterable[pl.Expr]) -> t
         *(Count(table, why, n, "filter") for why, n in left_out.iter_rows()),
     ]
     return marked.filter(pl.col(_REASON).is_null()).drop(_REASON), tuple(counts)
+
+
+def counted(tables: Tables, names: Iterable[TableName]) -> Tables:
+    """Give the same tables with the rows read of those that are read as they are, unless they are counted already.
+
+    Parameters
+    ----------
+    tables : Tables
+    names : iterable of {"visits", "patients", "providers"}
+        Tables of which no row is left out; names of tables that are not there count nothing.
+
+    Returns
+    -------
+    Tables
+
+    Examples
+    --------
+    >>> counted(Tables(pl.LazyFrame({"patient_id": ["P1", "P2"]})), ["visits"]).counts[0].n_rows
+    2
+    """
+    known = {count.table for count in tables.counts if count.kind == "rows_in"}
+    there = tables.present()
+    uncounted = [name for name in there if name in set(names) - known]
+    found = pl.collect_all([there[name].select(pl.len()) for name in uncounted], engine="streaming")
+    rows = zip(uncounted, found, strict=True)
+    return tables.with_counts(Count(name, READ, int(n.item()), "rows_in") for name, n in rows)
 
 
 def unmapped(frame: pl.LazyFrame, table: TableName, what: str, codes: pl.Expr) -> tuple[Count, ...]:

@@ -6,17 +6,20 @@ The cohort filter is that of Finnish health economists (T. Haaga, VATT): a perso
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from continuity.errors import InputError, UsageError
 from continuity.schema import TableName, conform
-from continuity.sources import files, tables
+from continuity.sources import account, files, tables
 from continuity.sources.avohilmo_files import main_tables, open_mains, open_satellite, satellites
 from continuity.sources.avohilmo_filter import Main, counts, refuse, survey
 from continuity.sources.avohilmo_tables import homes, patients, places, providers, visits
 from continuity.sources.base import Count, ReadOptions, Tables
 from continuity.vocabulary import Urgency, words
+
+_DIFFER: Final = "birth year or sex differs between rows of a patient: null"
 
 
 def recognise(path: str | Path) -> bool:
@@ -69,17 +72,13 @@ def read(path: str | Path, options: ReadOptions) -> Tables:
     refuse(found, counted, where)
     beside = satellites(mains)
     people, n_differ = patients(found.summaries[0], main.there)
-    counted += [*_notes(main, beside, options), *([_differ(n_differ)] if people is not None else [])]
+    counted += [*_notes(main, beside, options), *account.some("patients", _DIFFER, n_differ, "warning")]
     return Tables(
         visits=visits(main.kept(found.repeats), main.there, beside, options),
         patients=None if people is None else conform(people.lazy(), "patients", where=where),
         providers=conform(providers(found.summaries[1]).lazy(), "providers", where=where),
         counts=tuple(counted),
     )
-
-
-def _differ(n: int) -> Count:
-    return Count("patients", "birth year or sex differs between rows of a patient: null", n, "warning")
 
 
 def read_table(path: str | Path, table: TableName, options: ReadOptions) -> pl.LazyFrame:

@@ -116,29 +116,32 @@ def _normalised(frame: pl.LazyFrame, options: ReadOptions, where: str) -> pl.Laz
     # A seed for each column, so that two columns with their values exchanged do not sum to the same.
     whole = pl.sum_horizontal(pl.col(name).hash(_SEED + place) for place, name in enumerate(sorted(schema), 1))
     expressions: dict[str, pl.Expr] = {"whole": whole, "person": pl.col("patient_id").hash(_SEED)}
+    moments: dict[str, pl.Expr] = {}
     for name, dtype in schema.items():
         if name in _IDS:
             expressions[name] = pl.col(name) if dtype.is_integer() else pl.col(name).cast(pl.String)
         elif name in _MOMENTS:
-            expressions[name] = _moment(name, dtype, sample, options)
-        elif name == "born":
-            expressions[name] = _year(dtype)
+            moments[name] = _moment(name, dtype, sample, options)
         else:
             expressions[name] = pl.col(name).cast(pl.String).str.strip_chars()
-    # Two steps, because Polars would parse a time twice for two columns that are made of it in one.
-    raw = [pl.col(name).alias(f"{name}_bad") for name in schema if name in _MOMENTS]
-    bad = [_is_bad(name, schema[name]).alias(f"{name}_bad") for name in schema if name in _MOMENTS]
-    return frame.select(*raw, **expressions).with_columns(bad)
+    # Three steps, because Polars would strip and parse a time twice for two columns that are made of it in one.
+    raw = [_stripped(name, schema[name]).alias(f"{name}_bad") for name in moments]
+    bad = [_is_bad(name, schema[name]).alias(f"{name}_bad") for name in moments]
+    return frame.select(*raw, **expressions).with_columns(**moments).with_columns(bad)
+
+
+def _stripped(name: str, dtype: pl.DataType) -> pl.Expr:
+    return pl.col(name).str.strip_chars() if dtype == pl.String else pl.col(name)
 
 
 def _moment(name: str, dtype: pl.DataType, sample: pl.DataFrame, options: ReadOptions) -> pl.Expr:
+    text = pl.col(f"{name}_bad")
     if dtype != pl.String:
         if not isinstance(dtype, pl.Datetime | pl.Date | pl.Null):
             raise InputError(
                 f"Column {NAMES[name][0].upper()} has the type {dtype}.", allowed="Allowed: datetimes, or text."
             )
-        return pl.col(name).cast(pl.Datetime("us"))
-    text = pl.col(name).str.strip_chars()
+        return text.cast(pl.Datetime("us"))
     seen = sample[name].str.strip_chars()
     forms = [form for form in _FORMS if seen.str.to_datetime(form, strict=False).is_not_null().any()] or _FORMS[:1]
     forms = [options.date_format] if options.date_format else forms
@@ -151,13 +154,7 @@ def _is_bad(name: str, dtype: pl.DataType) -> pl.Expr:
     if dtype != pl.String:
         return pl.lit(value=False)
     text = pl.col(f"{name}_bad")
-    return pl.col(name).is_null() & text.is_not_null() & (text.str.strip_chars() != "").fill_null(value=False)
-
-
-def _year(dtype: pl.DataType) -> pl.Expr:
-    if isinstance(dtype, pl.Datetime | pl.Date):
-        return pl.col("born").dt.year().cast(pl.Int64)
-    return pl.col("born").cast(pl.String).str.extract(r"(\d{4})").cast(pl.Int64)
+    return pl.col(name).is_null() & (text != "").fill_null(value=False)
 
 
 def open_mains(paths: Sequence[Path], options: ReadOptions) -> pl.LazyFrame:

@@ -162,13 +162,19 @@ def counts(found: Survey, main: Main, options: ReadOptions) -> Iterator[Count]:
     yield from _unmapped(found, "patients", "sex", "sex", kept & ~pl.col("sex").is_in(list(codes.SEXES)))
     for code, n in _by(found, "code", kept & pl.col("outdated")):
         yield Count("visits", "contact type outside its validity (revised on 1.1.2019)", n, "warning", code)
+    for what, n in _warnings(found, main, kept):
+        if n:
+            yield Count("visits", what, n, "warning")
+
+
+def _warnings(found: Survey, main: Main, kept: pl.Expr) -> Iterator[tuple[str, int]]:
     n_kept = found.sum("n_rows", kept)
-    yield Count("visits", "provider is unknown", n_kept - found.sum("n_known", kept), "warning")
+    yield "provider is unknown", n_kept - found.sum("n_known", kept)
     for name in ("contacted_at", "assessed_at"):
         if name in main.there:
-            yield Count("visits", f"{MOMENTS[name]} cannot be read: null", found.sum(name, kept), "warning")
+            yield f"{MOMENTS[name]} cannot be read: null", found.sum(name, kept)
     if main.there & {"occupation", "licence"}:
-        yield Count("visits", "no profession: the role is null", n_kept - found.sum("n_roles", kept), "warning")
+        yield "no profession: the role is null", n_kept - found.sum("n_roles", kept)
 
 
 def _unmapped(found: Survey, table: TableName, what: str, column: str, fits: pl.Expr) -> Iterator[Count]:

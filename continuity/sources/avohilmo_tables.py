@@ -13,6 +13,7 @@ from continuity.sources.avohilmo_filter import Main, filled
 from continuity.sources.base import ReadOptions
 
 _ENDS: Final[Mapping[str, Callable[[pl.Expr], pl.Expr]]] = {"low": pl.Expr.min, "high": pl.Expr.max}
+_PLACE: Final = ("visit_id", "rank", "order", "code")
 
 
 def visits(
@@ -65,21 +66,34 @@ def _reasons(coded: Mapping[str, Sequence[Path]], options: ReadOptions) -> pl.La
         for rank, name in enumerate(("ICPC2", "ICD10"))
         if name in coded
     ]
-    keys = ("visit_id", "rank", "order", "code")
-    rows = pl.concat(parts).sort(keys)  # sorted once, which costs a fifth of sorting each visit's codes
-    is_twice = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in keys)
-    placed = rows.filter(~is_twice).group_by(reasoned="visit_id", maintain_order=True).agg("code")
-    return placed.rename({"code": "reason_codes"})
+    schema: dict[str, pl.DataType] = {"reasoned": pl.String(), "reason_codes": pl.List(pl.String())}
+    return pl.concat(parts).drop_nulls("visit_id").map_batches(_placed, schema=schema)
+
+
+def _placed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Put the codes of each visit into a list; rows mostly come in order, which is quicker seen than made."""
+    if not rows.select(_is_in_order(*_PLACE)).item():
+        rows = rows.sort(_PLACE)
+    is_twice = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in _PLACE)
+    placed = rows.filter(~is_twice).group_by(run=pl.col("visit_id").rle_id(), maintain_order=True)
+    return placed.agg(reasoned=pl.col("visit_id").first(), reason_codes="code").drop("run")
+
+
+def _is_in_order(*names: str) -> pl.Expr:
+    """Tell whether no row comes before the one above it, by several columns; null is first, as when sorting."""
+    is_behind = pl.lit(value=False)
+    for name in reversed(names):
+        value, above = pl.col(name), pl.col(name).shift()
+        is_less = (value < above).fill_null(value=False) | (value.is_null() & above.is_not_null())
+        is_behind = is_less | (value.eq_missing(above) & is_behind)
+    return ~is_behind.slice(1).any()
 
 
 def homes(main: Main) -> pl.LazyFrame:
-    """Give one row per patient and municipality, from which `patients` makes one per patient."""
-    named = {name: pl.col(name) for name in ("born", "sex") if name in main.there}
-    if "sex" in named:
-        named["sex"] = pl.col("sex").replace_strict(codes.SEXES, default=None, return_dtype=pl.String)
-    ends = [f(pl.col(name)).alias(f"{name}_{end}") for name in named for end, f in _ENDS.items()]
-    rows = main.chosen(**{name: pl.col(name) for name in ("patient_id", "visit_at", "home")}, **named)
-    return rows.group_by("patient_id", "home").agg(pl.col("visit_at").max(), *ends)
+    """Give one row per patient, municipality, birth and sex as written, from which `patients` makes one per patient."""
+    names = ("patient_id", "home", *(name for name in ("born", "sex") if name in main.there))
+    rows = main.chosen(visit_at=pl.col("visit_at"), **{name: pl.col(name) for name in names})
+    return rows.group_by(names).agg(pl.col("visit_at").max())
 
 
 def patients(found: pl.DataFrame, there: frozenset[str]) -> tuple[pl.DataFrame | None, int]:
@@ -93,9 +107,13 @@ def patients(found: pl.DataFrame, there: frozenset[str]) -> tuple[pl.DataFrame |
     if not there & {"born", "sex", "home"}:
         return None, 0
     named = [name for name in ("born", "sex") if name in there]
-    ends = [f(pl.col(f"{name}_{end}")) for name in named for end, f in _ENDS.items()]
+    ends = [f(pl.col(name)).alias(f"{name}_{end}") for name in named for end, f in _ENDS.items()]
+    read = {"born": pl.col("born").str.extract(r"(\d{4})").cast(pl.Int64)} if "born" in named else {}
+    if "sex" in named:
+        read["sex"] = pl.col("sex").replace_strict(codes.SEXES, default=None, return_dtype=pl.String)
     latest = pl.col("home").sort_by(pl.col("home").is_not_null(), "visit_at", "home").last()
-    people = found.lazy().group_by("patient_id").agg(latest, *ends).sort("patient_id").collect(engine="streaming")
+    rows = found.lazy().with_columns(**read).group_by("patient_id").agg(latest, *ends).sort("patient_id")
+    people = rows.collect(engine="streaming")
     agree = {name: pl.col(f"{name}_low") == pl.col(f"{name}_high") for name in named}
     given = {name: pl.when(agrees).then(f"{name}_low") for name, agrees in agree.items()}
     differ = pl.any_horizontal([pl.lit(value=False), *((~agrees).fill_null(value=False) for agrees in agree.values())])
@@ -105,16 +123,17 @@ def patients(found: pl.DataFrame, there: frozenset[str]) -> tuple[pl.DataFrame |
 
 
 def places(main: Main) -> pl.LazyFrame:
-    """Give one row per provider, role and unit, with its rows: those that are there twice count twice."""
-    role = _role() if main.there & {"occupation", "licence"} else pl.lit(None, pl.String)
+    """Give one row per provider, profession and unit, with its rows: those that are there twice count twice."""
     unit = pl.col(_unit(main.there)) if main.there & {"unit", "producer"} else pl.lit(None, pl.String)
-    rows = main.chosen(provider_id=pl.col("provider_id"), role=role, unit_id=unit).filter(filled("provider_id"))
-    return rows.group_by("provider_id", "role", "unit_id").agg(n=pl.len().cast(pl.Int64))
+    names = ("provider_id", "occupation", "licence")
+    rows = main.chosen(unit_id=unit, **{name: pl.col(name) for name in names})
+    return rows.group_by(*names, "unit_id").agg(n=pl.len().cast(pl.Int64))
 
 
 def providers(found: pl.DataFrame) -> pl.DataFrame:
     """Give one row per provider: the role and the unit of most of its rows; of two as frequent, the first by name."""
-    return _most(found, "role").join(_most(found, "unit_id"), on="provider_id").sort("provider_id")
+    staff = found.filter(filled("provider_id")).with_columns(role=_role())
+    return _most(staff, "role").join(_most(staff, "unit_id"), on="provider_id").sort("provider_id")
 
 
 def _most(found: pl.DataFrame, name: str) -> pl.DataFrame:

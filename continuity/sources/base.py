@@ -125,6 +125,11 @@ class Tables:
         """Give the same source with some tables put in."""
         return replace(self, **tables)  # type: ignore[arg-type] # callers name tables only
 
+    def with_given(self, tables: Mapping[TableName, pl.LazyFrame]) -> Self:
+        """Give the same source with tables from elsewhere put in; what was counted of those they replace goes."""
+        counts = tuple(count for count in self.counts if count.table not in tables)
+        return replace(self, counts=counts).with_tables(**{str(name): table for name, table in tables.items()})
+
     def with_counts(self, counts: Iterable[Count]) -> Self:
         """Give the same source with further counts."""
         return replace(self, counts=(*self.counts, *counts))

@@ -101,7 +101,7 @@ def read_with(
         else tables.read_table(text, name, options)
         for name, text in beside.items()
     }
-    return replace(found, asked={**found.asked, **asked}).with_tables(**own)
+    return replace(found, asked={**found.asked, **asked}).with_given(own)
 
 
 def read_table(path: str | Path, table: TableName, options: ReadOptions) -> pl.LazyFrame:

@@ -59,7 +59,7 @@ def test_what_is_only_known_while_writing_is_in_the_account(register, cli, place
     account = cli("convert", register, "--output", "out", "--json").said
     notes = {count["what"]: count["n_rows"] for count in account["notes"]}
     assert notes["HOIDONTARVE_AJANKOHTA cannot be read: null"] == 1
-    assert notes["YHTEYDENOTTO_AJANKOHTA cannot be read: null"] == 0
+    assert "YHTEYDENOTTO_AJANKOHTA cannot be read: null" not in notes  # a warning of nothing is none
 
 
 def test_metrics_of_a_conversion_are_those_of_the_register(register, cli, place) -> None:

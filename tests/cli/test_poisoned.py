@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SECRET = "a secret of this house, and of no other"
 SIGNS = "-YXWVU"
+DIGEST = re.compile(r"\b[0-9a-f]{64}\b")  # SHA-256 of a file: one in thirty holds what looks like a code
 CODE = re.compile(r"\d{6}[-+A-FU-Ya-fu-y–]9\d\d[0-9A-Za-z]")
 RAW = re.compile(r"T-9\d{5}|Poisonen|Salakuja|040 555|poisonen@", re.IGNORECASE)
 
@@ -100,7 +101,7 @@ def refuse_raw(outcome: "Outcome", *folders: Path) -> None:
     seen = [("stdout", outcome.out), ("stderr", outcome.err)]
     seen += [part for folder in folders for part in texts(folder)]
     for where, text in seen:
-        assert not CODE.search(text), f"a code in {where}"
+        assert not CODE.search(DIGEST.sub("", text)), f"a code in {where}"
         assert not RAW.search(text), f"a raw id or a name in {where}"
         assert SECRET not in text, f"the key in {where}"
 

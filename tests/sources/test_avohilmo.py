@@ -5,10 +5,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from continuity.errors import InputError, UsageError
 from continuity.sources import ReadOptions, Tables, kind_of, read
+from continuity.sources.avohilmo_tables import _placed
 from continuity.synthetic import Setting, Synthetic, generate, write_avohilmo
 
 SETTING = Setting(n_patients=700, patients_per_unit=300, start=datetime(2018, 1, 1).date(), years=2)
@@ -234,6 +237,35 @@ def test_satellites_give_reasons_in_their_order_and_no_visit_twice(tmp_path) -> 
     assert found.visits.sort("visit_id").collect()["reason_codes"].to_list() == [["K86", "T90", "I10"], ["M54", "J06"]]
     note = "procedures (TOIMP) are left out: no canonical column holds them"
     assert counted(found, "note")[(note, None)] == 1
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.one_of(st.none(), st.sampled_from(["1", "2", "3"])),
+            st.integers(0, 1),
+            st.one_of(st.none(), st.integers(-1, 2)),
+            st.sampled_from(["A01", "B02", "C03"]),
+        )
+    ),
+    is_ordered=st.booleans(),
+)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_codes_of_satellites_are_placed_alike_in_every_order(rows, is_ordered) -> None:
+    def place(row: tuple[str | None, int, int | None, str]) -> tuple[str, int, int, int, str]:
+        visit, rank, order, code = row
+        return (visit or "", rank, order is not None, order or 0, code)
+
+    expected: dict[str, list[str]] = {}
+    for row in sorted(set(rows), key=place):
+        if row[0] is not None:
+            expected.setdefault(row[0], []).append(row[3])
+    given_rows = sorted(rows, key=place) if is_ordered else rows
+    schema = {"visit_id": pl.String, "rank": pl.Int32, "order": pl.Int64, "code": pl.String}
+    frame = pl.DataFrame(given_rows, schema=schema, orient="row").drop_nulls("visit_id")
+    placed = _placed(frame)
+    assert dict(placed.select("reasoned", "reason_codes").rows()) == expected
+    assert placed.height == len(expected)
 
 
 def test_a_person_has_one_birth_year_and_the_latest_municipality(tmp_path) -> None:
