@@ -100,10 +100,11 @@ def simulation_grid(plan: PanelPlan, words: Words) -> Grid:
     """Put what is simulated under today's lists beside the plan, each with its interval."""
     rows = [
         (
-            Cell(words(f"plan_measure.{row['measure']}")),
+            Cell(words(f"plan_measure.{measure}")),
             *(_simulated(row, name, words) for name in ("today", "plan")),
         )
         for row in plan.summary["simulation"]["rows"]
+        for measure in [row["measure"]]
     ]
     heads = (("plan.measure", False), ("plan.simulated_today", True), ("plan.simulated_plan", True))
     return Grid(words("plan.simulation_title"), tuple((words(key), is_n) for key, is_n in heads), tuple(rows))

@@ -23,6 +23,7 @@ from continuity.reports.wording import words_of
 from continuity.schema import TABLES
 from continuity.vocabulary import (
     AssignmentMode,
+    AttributionRule,
     ContactMode,
     Infeasible,
     Language,
@@ -64,6 +65,8 @@ PLAN_COUNTS = {
     "n_workload_estimated",
     "n_locked",
     "n_households_split",
+    "n_patients_without_list",
+    "n_lists_told_from_visits",
 }
 RESULTS = {
     "means",
@@ -128,7 +131,15 @@ def groups_of_codes(tables: dict[str, ProtectedTable]) -> dict[str, set[str]]:
         "move_meaning": set(words(MoveReason)),
         "move_line": set(words(MoveReason)),
         "plan_parameter": {*Settings().as_parameters(), "lookback_start"},
-        "plan_value": {*words(Role), *words(AssignmentMode), *words(Infeasible), "none", "true", "false"},
+        "plan_value": {
+            *words(Role),
+            *words(AssignmentMode),
+            *words(Infeasible),
+            *words(AttributionRule),
+            "none",
+            "true",
+            "false",
+        },
         "plan_group": {*words(Sex), "missing", "true", "false"},
         "plan_count": PLAN_COUNTS,
         "output": set(words(OutputType)),
@@ -165,7 +176,7 @@ def test_every_key_is_used(content: ReportContent) -> None:
     gaps = [re.sub(r"\{[^}]*\}", "\0", text) for text in re.findall(r'f["\']([a-z_]+\.[^"\']*\{[^"\']*)["\']', code)]
     gaps += [f"{text}\0" for text in re.findall(r'"([a-z_]+\.)" ~', code)]
     groups = groups_of_codes(dict(content.tables))
-    forms = [re.compile(re.escape(gap).replace("\0", "[a-z_]+")) for gap in gaps if gap.split(".")[0] not in groups]
+    forms = [re.compile(re.escape(gap).replace("\0", "[a-z_0-9]+")) for gap in gaps if gap.split(".")[0] not in groups]
     unused = []
     for key in words_of("fi").texts:
         group, _, code_word = key.partition(".")
