@@ -11,13 +11,19 @@ from click.testing import CliRunner
 
 from continuity.cli.main import COMMANDS, app
 from continuity.metrics import Index, index, keys
+from continuity.reports.paragraph import cited
 
 DOCS = Path(__file__).parent
 _MADE = "<!-- Made by docs/generate.py from the code; `make docs` makes it anew. -->\n"
 
 _DERIVED = (
     "Every index of patients also has `mean_<key>`, the mean of patients, and `visit_weighted_<key>`, their mean with "
-    "the weight N, for lists, units and periods."
+    "the weight N, for lists, units and periods. With `level=\"team\"` or `\"unit\"` an index is that of the team or unit, "
+    "with `person=\"household\"` that of a household (own definition).\n\n"
+    "Two things are no entries, because a formula over one patient's visits cannot give them: `fragmented_care_density` "
+    "needs weights of pairs of types (`continuity.metrics.network`), and the flags of single visits `is_own`, `is_known`, "
+    "`same_as_previous`, `prior_visits` and `prior_share` (the last two are own definitions) come from "
+    "`continuity.flag_visits`. Citation keys are those of [references.bib](references.bib)."
 )
 
 
@@ -47,6 +53,7 @@ def _entry(entry: Index) -> str:
         "Laws, each tested": ", ".join(law.replace("_", " ") for law in entry.laws) or "those of groups, see the tests",
         "Worked examples": examples or "see the tests",
         "Source": entry.source + (" **(own definition)**" if entry.own_definition else ""),
+        "Citation keys": ", ".join(f"`{key}`" for key in cited(entry.source)) or "none",
     }
     lines = [f"## {entry.key}", "", entry.label["en"], "", *[f"- **{name}**: {fact}" for name, fact in facts.items()]]
     return "\n".join([*lines, *[f"- **Trap**: {trap}" for trap in entry.traps], ""])

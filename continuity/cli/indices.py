@@ -16,6 +16,7 @@ _DERIVED = "mean_KEY, visit_weighted_KEY  the means of any index of patients [li
 def command(key: str | None, language: Any, *, as_json: bool) -> None:
     """List the indices, or show one: formula, range, minimum, source, traps."""
     from continuity.metrics import index, keys
+    from continuity.reports.paragraph import cited
 
     if key is None:
         found = {name: index(name).label[language] for name in keys(None)}
@@ -37,6 +38,7 @@ def command(key: str | None, language: Any, *, as_json: bool) -> None:
         "family": entry.family,
         "names": list(entry.names),
         "source": entry.source,
+        "cite": list(cited(entry.source)),
         "status": entry.status,
         "traps": list(entry.traps),
         "examples": {visits: None if value is None else str(value) for visits, value in entry.examples.items()},
@@ -48,7 +50,9 @@ def command(key: str | None, language: Any, *, as_json: bool) -> None:
         f"  range      {entry.range[0]} to {entry.range[1]}; higher means {more} continuity",
         f"  grains     {', '.join(entry.grains)}",
         f"  minimum    {entry.min_visits} visit(s) by mathematics",
+        f"  undefined  {', '.join(entry.reasons) or 'only without visits'}",
         f"  source     {entry.source}" + (" (own definition)" if entry.own_definition else ""),
+        *[f"  cite       {name}" for name in cited(entry.source)],
         *[f"  name       {name}" for name in entry.names],
         *[f"  trap       {trap}" for trap in entry.traps],
         *[

@@ -22,7 +22,7 @@ define(
         min_visits=1,
         source="BMC Fam Pract 2020, doi:10.1186/s12875-020-01361-0, Table 1",
         status="READ-2",
-        names=("HI", "Herfindahl index"),
+        names=("HI", "Herfindahl index", "CCI in Swedish home care"),
         traps=(
             "Biased upward when N is small: two visits to two providers give 0.5, where COC is 0.",
             "Do not draw it on one axis with COC.",

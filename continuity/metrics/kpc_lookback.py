@@ -28,6 +28,7 @@ define(
         traps=(
             "The look-back lies before the window: the data must hold it, or the rule data_from must say that they do.",
             "Use one look-back for all; patients enrolled after it began have no value.",
+            "A patient's first visit counts as not known; the form that leaves it out is not given here.",
             "The look-back counts local days: 365d, or calendar months such as 12mo.",
         ),
         laws=("relabelling", "within_range", "merging_providers_never_lowers", "longer_lookback_never_lowers"),

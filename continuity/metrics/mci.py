@@ -22,7 +22,7 @@ define(
         higher_is_more=True,
         min_visits=2,
         source="Godkin & Rice 1981 (attribution not checked); the formula gives all 17 rows of Magill & Senf 1987, "
-        "J Fam Pract 24:165-168, Table 1. Null for one visit is our own rule",
+        "J Fam Pract 24:165-168, Table 1. Null for one visit is our own rule (own definition)",
         status="READ-2",
         traps=(
             "Never reaches 0 or 1: two visits to one provider give 0.52. Use it to replicate older work only.",

@@ -23,7 +23,10 @@ define(
         source="Prior 2023, BMC Med, doi:10.1186/s12916-023-03021-3 (involved providers)",
         status="READ",
         names=("unique provider count", "involved providers"),
-        traps=("Grows with the number of visits and with the length of the window.",),
+        traps=(
+            "Grows with the number of visits and with the length of the window.",
+            "k / N and k per person-year are not given here; k / N of 2 visits does not compare with that of 20.",
+        ),
         laws=(
             "relabelling",
             "within_range",

@@ -20,7 +20,8 @@ define(
         range=("0", "1"),
         higher_is_more=True,
         min_visits=3,
-        source="Own definition; the concept is in Rose 2018, doi:10.1007/s11606-018-4718-x",
+        source="Own definition; the concept is in Rose 2018, doi:10.1007/s11606-018-4718-x, and Youens 2019, Fam Pract "
+        "36:650 (formulas not read)",
         status="OWN",
         traps=(
             "Says when patients come, not whom they see.",

@@ -25,6 +25,7 @@ define(
         status="OWN",
         traps=(
             "The usual provider has most visits, of several the longest span, then the latest visit.",
+            "The spans with the other providers are not given here.",
             "Visits before the window do not count: what began earlier is cut short.",
             "Not the time registered with a provider; one visit gives 0.",
         ),

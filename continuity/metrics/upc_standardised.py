@@ -26,7 +26,7 @@ define(
         higher_is_more=True,
         min_visits=1,
         source="Manitoba Centre for Health Policy, documentation of its continuity macro (SCC); the divisor n − 1 of "
-        "the variance is our own choice",
+        "the variance is our own choice (own definition)",
         status="READ",
         names=("SCC",),
         traps=(

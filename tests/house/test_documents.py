@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from continuity.metrics import index, keys
+from continuity.reports.paragraph import cited
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOI = re.compile(r"10\.\d{4,9}/[^\s,;:)\"}]+")
@@ -48,6 +49,18 @@ def test_every_reference_says_who_what_and_when():
 
 def test_every_doi_of_the_catalogue_is_among_the_references():
     known = {doi.rstrip(".") for body in entries().values() for doi in DOI.findall(body)}
-    for key in keys():
+    for key in keys(None):
         for doi in DOI.findall(index(key).source):
             assert doi.rstrip(".") in known, f"{key} cites {doi}, which docs/references.bib does not have"
+
+
+def test_every_source_of_an_index_is_cited_by_a_key_of_the_references():
+    known, page = entries(), (DOCS / "indices.md").read_text(encoding="utf-8")
+    for key in keys(None):
+        entry = index(key)
+        found = cited(entry.source)
+        if entry.status in ("READ", "READ-2"):
+            assert found, f"{key}: continuity/reports/references.csv knows none of its sources"
+        assert set(found) <= known.keys(), key
+        text = page.split(f"## {key}\n")[1].split("\n## ")[0]
+        assert all(f"`{one}`" in text for one in found), key
