@@ -18,12 +18,12 @@ _MADE = "<!-- Made by docs/generate.py from the code; `make docs` makes it anew.
 
 _DERIVED = (
     "Every index of patients also has `mean_<key>`, the mean of patients, and `visit_weighted_<key>`, their mean with "
-    "the weight N, for lists, units and periods. With `level=\"team\"` or `\"unit\"` an index is that of the team or unit, "
-    "with `person=\"household\"` that of a household (own definition).\n\n"
-    "Two things are no entries, because a formula over one patient's visits cannot give them: `fragmented_care_density` "
-    "needs weights of pairs of types (`continuity.metrics.network`), and the flags of single visits `is_own`, `is_known`, "
-    "`same_as_previous`, `prior_visits` and `prior_share` (the last two are own definitions) come from "
-    "`continuity.flag_visits`. Citation keys are those of [references.bib](references.bib)."
+    'the weight N, for lists, units and periods. With `level="team"` or `"unit"` an index is that of the team or unit, '
+    'with `person="household"` that of a household (own definition).\n\n'
+    "Two things are no entries, because a formula over the visits of a patient cannot give them: "
+    "`fragmented_care_density` needs weights of pairs of types (`continuity.metrics.network`), and the flags of single "
+    "visits `is_own`, `is_known`, `same_as_previous`, `prior_visits` and `prior_share` (the last two are own "
+    "definitions) come from `continuity.flag_visits`. Citation keys are those of [references.bib](references.bib)."
 )
 
 
