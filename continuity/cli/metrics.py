@@ -58,7 +58,7 @@ def command(
         f"{talk.percent(said['unknown_share'])} of visits have no known provider (rule: {rules.unknown_provider}).",
         f"{said['n_below_min_visits']:,} rows have fewer than {rules.min_visits} visits "
         f"({talk.percent(said['share_visits_below_min_visits'])} of visits) and no value.",
-        *[f"mean {key}: {'-' if mean is None else f'{mean:.4f}'}" for key, mean in said["mean"].items()],
+        *[f"mean {key}: {'-' if mean is None else f'{mean:z.4f}'}" for key, mean in said["mean"].items()],
         *[f"left out {key}: {why}" for key, why in said["left_out"].items()],
         *([f"Note: {rules.note}"] if rules.note else []),
         f"Table: {said['output']}",

@@ -321,7 +321,7 @@ def test_bounds_of_groups_hold_the_other_readings() -> None:
         ("own_patient_ratio", {"grain": "period", "level": "team"}, "about persons"),
         ("coc_at_least", {"grain": "period", "threshold": 1.5}, "threshold"),
         ("rolling_continuity", {"grain": "period", "unknown_provider": "bounds"}, "cannot be bounded"),
-        ("mean_cox", {"grain": "period"}, "index cannot be 'mean_cox'"),
+        ("mean_cox", {"grain": "period"}, "index cannot be 'mean_cox'.*Did you mean 'mean_coc'"),
     ],
 )
 def test_what_cannot_be_asked_for(key: str, options: dict[str, Any], said: str) -> None:

@@ -226,7 +226,8 @@ def index(key: str) -> Index:
         base = _load().get(key.removeprefix(prefix)) if key.startswith(prefix) else None
         if base is not None and "patient" in base.grains:
             return _derived(base, prefix)
-    raise UsageError.unknown_choice("index", key, keys(None))
+    means = tuple(prefix + name for prefix in ESTIMATORS if key.startswith(prefix) for name in keys())
+    raise UsageError.unknown_choice("index", key, means or keys(None))
 
 
 ESTIMATORS: Final[Mapping[str, Mapping[Language, str]]] = {

@@ -9,7 +9,7 @@ import polars as pl
 from continuity.errors import InputError
 from continuity.metrics.engine.members import members, units_of_providers
 from continuity.metrics.engine.path import statistics_of
-from continuity.metrics.engine.prepare import KEYS, Sources, prepared, windowed
+from continuity.metrics.engine.prepare import KEYS, Sources, one_per, prepared, windowed
 from continuity.metrics.engine.registry import Index
 from continuity.metrics.engine.rules import Rules
 from continuity.metrics.engine.statistics import COUNTED
@@ -134,7 +134,7 @@ def lists(sources: Sources) -> pl.LazyFrame:
     timed = "listed_from" in patients.collect_schema()
     begin = pl.col("listed_from") if timed else pl.lit(None, pl.Date)
     found = patients.select("patient_id", "listed_provider_id", list_from=begin.fill_null(pl.date(1, 1, 1)))
-    return found.sort(found.collect_schema().names()).unique("patient_id", keep="first", maintain_order=True)
+    return one_per(found, "patient_id")
 
 
 def _begun() -> pl.Expr:
