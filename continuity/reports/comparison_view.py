@@ -55,7 +55,7 @@ def _answer(title: str, found: Mapping[str, Any], words: Words) -> str:
         low=words.style.decimals(found["lowest"], PLACES),
         high=words.style.decimals(found["highest"], PLACES),
         sd=words.style.decimals(found["between_sd"], PLACES),
-        n=words.style.count(found["n_groups"]),
+        n=words.style.count(found["n_groups_compared"]),
         outside=words.style.count(found["n_outside_998"]),
     )
 
