@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,7 +73,9 @@ def run(arguments: list[str] | None = None) -> int:
         # Without standalone mode click gives back the code of --help and --version instead of leaving.
         return app.main(arguments, prog_name="continuity", standalone_mode=False) or 0
     except click.ClickException as error:
-        error.show()
+        said = StringIO()
+        error.show(said)
+        click.echo(_without_codes(said.getvalue()), nl=False, err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Stopped; nothing was left half-written.", err=True)
@@ -81,7 +84,7 @@ def run(arguments: list[str] | None = None) -> int:
         raise
     except BaseException as error:  # a traceback could hold a patient's value; a panic of Polars is no Exception
         message, code = _explain(error)
-        click.echo(f"Error: {message}", err=True)
+        click.echo(f"Error: {_without_codes(message)}", err=True)
         return code
 
 
@@ -94,6 +97,13 @@ def _explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError) and error.filename:
         return f"{Path(str(error.filename)).name}: {error.strerror or 'cannot be used'}.", 3
     return f"This is a bug in continuity {__version__}: {_place(error)}. Please report it.", 1
+
+
+def _without_codes(message: str) -> str:
+    """Leave out the identity codes of a message: an argument, such as the name of a file, may hold one."""
+    from continuity.privacy import codes
+
+    return codes.codes_replaced(message, dict.fromkeys(codes.codes_of(message), "(identity code)"))
 
 
 def _place(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from continuity.metrics.engine.attrition import attrition_of
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
 from continuity.privacy import Key, enter
+from continuity.privacy.door import refuse_name
 from continuity.schema import TABLES, TableName
 from continuity.sources import ReadOptions, Tables, account, database, files
 from continuity.vocabulary import SourceKind
@@ -123,7 +124,9 @@ class Inputs:
         given: dict[TableName, str | Path | None] = {"patients": self.patients, "providers": self.providers}
         locate = sources.KINDS[self.found_kind()].locate
         tables = {path: name for name, place in given.items() if place is not None for path in locate(place)}
-        return enter(found, self.files(), self.options, key=self.key, given=tables)
+        entered = enter(found, self.files(), self.options, key=self.key, given=tables)
+        refuse_name(self.name, "The name of the input")
+        return entered
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

@@ -18,23 +18,33 @@ _TWENTY_FIRST: Final = "A-Fa-f"
 _LEAP_YEARS: Final = "0[48]|[2468][048]|[13579][26]"
 
 
-def _core() -> str:
-    """Give the pattern of a code: a day of the calendar, the sign of its century, a number and a check character."""
+def _core(*, letters: bool) -> str:
+    """Give the pattern of a code: a day of the calendar, the sign of its century, a number and a check character.
+
+    Without `letters` the signs are those that no hexadecimal number has.
+    """
     days = (
         f"31{_SPACE}(?:0[13578]|1[02])"
         f"|(?:29|30){_SPACE}(?:0[13-9]|1[0-2])"
         f"|(?:0[1-9]|1[0-9]|2[0-8]){_SPACE}(?:0[1-9]|1[0-2])"
     )
-    signs = f"[{_NINETEENTH}{_TWENTY_FIRST}{_TWENTIETH[len(DASHES) :]}{DASHES[1:]}-]"
-    leap_day = f"29{_SPACE}02{_SPACE}(?:(?:{_LEAP_YEARS}){_SPACE}{signs}|00{_SPACE}[{_TWENTY_FIRST}])"
+    signs = f"[{_NINETEENTH}{_TWENTY_FIRST if letters else ''}{_TWENTIETH[len(DASHES) :]}{DASHES[1:]}-]"
+    in_2000 = f"|00{_SPACE}[{_TWENTY_FIRST}]" if letters else ""
+    leap_day = f"29{_SPACE}02{_SPACE}(?:(?:{_LEAP_YEARS}){_SPACE}{signs}{in_2000})"
     return f"(?:(?:{days}){_SPACE}[0-9]{{2}}{_SPACE}{signs}|{leap_day}){_SPACE}[0-9]{{3}}{_SPACE}[0-9A-Za-z]"
 
 
 # Neighbours that are digits or the letters of hexadecimal numbers make it a piece of a longer id, such as a UUID; a T
-# after a digit makes it the clock of 20250103T140500+0200.
-PATTERN: Final = rf"(?:^|[^0-9A-Fa-fTt]|(?:^|[^0-9])[Tt])({_core()})(?:$|[^0-9A-Fa-f])"
-"""For Polars, whose regular expressions look neither back nor ahead; the code is group 1."""
-_EXACT: Final = re.compile(rf"(?<![0-9A-Fa-f])(?<![0-9][Tt])(?:{_core()})(?![0-9A-Fa-f])")
+# after a digit makes it the clock of 20250103T140500+0200. One such letter alone before it is a prefix: e010190-999K.
+PATTERN: Final = (
+    rf"(?:(?:^|[^0-9A-Fa-fTt]|(?:^|[^0-9])[Tt])({_core(letters=True)})"
+    rf"|(?:^|[^0-9A-Fa-f])[A-Fa-f]({_core(letters=False)}))(?:$|[^0-9A-Fa-f])"
+)
+"""For Polars, whose regular expressions look neither back nor ahead; the code is group 1 or group 2."""
+_EXACT: Final = re.compile(
+    rf"(?:(?<![0-9A-Fa-f])(?<![0-9][Tt])(?:{_core(letters=True)})"
+    rf"|(?<![0-9A-Fa-f].)(?<=[A-Fa-f])(?:{_core(letters=False)}))(?![0-9A-Fa-f])"
+)
 _BLANK: Final = re.compile(r"\s")
 
 _WIDEST_SIGN: Final = 7  # bytes of UTF-8: a dash between two spaces that do not break
@@ -97,7 +107,8 @@ def first_code(text: pl.Expr) -> pl.Expr:
     >>> pl.DataFrame({"id": ["  010190 – 999k", "P7"]}).select(first_code(pl.col("id")))["id"].to_list()
     ['010190-999K', None]
     """
-    code = text.str.extract(PATTERN, 1).str.replace_all(r"\s", "").str.to_uppercase()
+    found = pl.coalesce(text.str.extract(PATTERN, group) for group in (1, 2))
+    code = found.str.replace_all(r"\s", "").str.to_uppercase()
     return code.str.replace(f"[{DASHES[1:]}]", "-")
 
 

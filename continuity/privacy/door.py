@@ -22,6 +22,7 @@ _CHUNK: Final = 1 << 19  # what stays in the cache of the processor is looked th
 _ONE_BYTE: Final = bytes(b if b < 128 else ord({0x96: "-", 0x97: "-", 0xA0: " "}.get(b, "?")) for b in range(256))
 _IN_RESOURCES: Final = ("name", "telecom", "address", "photo", "contact")
 _FIELDS_FROM: Final = 1_000  # lines whose fields are named
+_ESCAPED: Final = re.compile(r"\\u(00[2-7][0-9a-f]|00a0|201[0-5]|2212)", re.IGNORECASE)  # what stands in a code
 _PEOPLE: Final = re.compile(r"patient|practitioner|person|asiakas|potilas", re.IGNORECASE)
 
 
@@ -100,7 +101,7 @@ def look(
     """
     found = []
     for path in paths:
-        _refuse_name(path.name, "The name of a file")
+        refuse_name(path.name, "The name of a file")
         table = given.get(path) or _table_of(path.name)
         if path.suffix.lower() in files.BINARY:
             found.append(_in_frame(files.scan([path], options), path.name, table, options))
@@ -158,7 +159,13 @@ def _table_of(name: str) -> TableName:
     return "providers" if re.search(r"provider|practitioner|laakari", lower) else "visits"
 
 
-def _refuse_name(name: str, what: str) -> None:
+def refuse_name(name: str, what: str) -> None:
+    """Refuse a name that holds an identity code: it would stand in reports and messages.
+
+    Raises
+    ------
+    InputError
+    """
     if codes.codes_of(name.replace("_", " ")):
         raise InputError(
             f"{what} holds a personal identity code (henkilötunnus).",
@@ -176,7 +183,7 @@ def _is_database(path: Path) -> bool:
 def _in_frame(frame: pl.LazyFrame, where: str, table: TableName, options: ReadOptions) -> Held:
     schema = frame.collect_schema()
     for name in schema:
-        _refuse_name(name, f"The name of a column of {where}")
+        refuse_name(name, f"The name of a column of {where}")
     texts = {name: text for name, dtype in schema.items() if (text := _text(name, dtype)) is not None}
     named = [name for name in schema if names_person(name, options)]
     if not texts and not named:
@@ -221,7 +228,7 @@ def _in_lines(path: Path, table: TableName, options: ReadOptions) -> Held:
         header = header or next(iter(filled), "")
         n_filled += filled.len()
         holds = holds or (is_suspect and bool(codes.holds_code(lines).any()))
-    _refuse_name(header, f"The name of a column of {path.name}")
+    refuse_name(header, f"The name of a column of {path.name}")
     named = any(names_person(name.strip(' "'), options) for name in re.split(r"[;,|\t]", header))
     if n_filled <= 1 or not (holds or named):
         return Held(path.name, table, {}, {})
@@ -231,7 +238,7 @@ def _in_lines(path: Path, table: TableName, options: ReadOptions) -> Held:
 def _in_resources(path: Path, table: TableName) -> Held:
     """Look through a file of one JSON resource a line."""
     n_lines, n_named, sample = 0, dict.fromkeys(_IN_RESOURCES, 0), pl.Series("line", [], dtype=pl.String)
-    for lines in _lines(path):
+    for lines in map(_split, map(_unescaped, _pieces(path))):
         holding = lines.filter(codes.holds_code(lines))
         n_lines += holding.len()
         sample = sample.append(holding.head(_FIELDS_FROM - sample.len())) if sample.len() < _FIELDS_FROM else sample
@@ -263,8 +270,11 @@ def _fields(line: str) -> Iterator[str]:
         yield "(no JSON)"
 
 
-def _lines(path: Path) -> Iterator[pl.Series]:
-    return map(_split, _pieces(path))
+def _unescaped(piece: bytes) -> bytes:
+    """Write the signs of codes as themselves where JSON has their numbers: a long dash is mostly written so."""
+    if b"\\u" not in piece:
+        return piece
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), piece.decode("utf-8", "replace")).encode()
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -200,6 +200,17 @@ def test_a_bug_tells_its_place_alone(
     refuse_raw(outcome, places[1], *([places[0]] if places[0].exists() else []))
 
 
+@pytest.mark.parametrize("option", ["", "--patients"])
+def test_a_missing_file_is_named_without_the_code_in_its_name(cli: "Run", poisoned: Path, option: str) -> None:
+    missing = poisoned / f"{code_of(7)}_x.csv"
+    there = next(poisoned.glob("*.csv"))
+    paths = [missing] if not option else [there, option, missing]
+    outcome = cli("metrics", *paths, "--index", "coc", "--output", poisoned / "nothing.parquet")
+    assert outcome.code in {2, 3}
+    assert "(identity code)_x.csv" in outcome.err
+    assert code_of(7) not in outcome.err
+
+
 KEYS: dict[str, tuple[list[str], str]] = {
     "no key": (["--pseudonymise"], "CONTINUITY_KEY"),
     "a key for nothing": (["--key-file", "key"], "Say --pseudonymise too"),

@@ -54,6 +54,8 @@ def test_published_codes_are_known_in_every_way_of_writing(code: str) -> None:
     spaced = f"{code[:6]} {code[6]} {code[7:]}"
     written = [code, code.lower(), f"  {code} ", spaced, f"hetu:{code}", f"({code})", f"a {code}, b", f"HETU{code}"]
     written += [f"{code};x", f"id_{code}_2", code.replace("-", "–"), code.replace("-", "−"), f"{code}/7", f"\n{code}\n"]
+    if code[6] not in string.hexdigits:  # what else could be a piece of a hexadecimal number
+        written += [f"e{code}-7", f"visit-A{code}", f"D{code.lower()}"]
     assert all(holds(*written)), written
     for text in written:
         assert codes.codes_of(text) == [code], text
@@ -111,6 +113,9 @@ NO_CODES = {
     "digits before": "1010190-999K",
     "a piece of a UUID": "7f010190-999a-4b1c-8d2e-0123456789ab",
     "a piece of a hash": "010190a9991f5c",
+    "a short hash": "e010190a999b",
+    "the last piece of a UUID": "7f010190-999a-4b1c-8d2e-e010190a999b",
+    "two letters of a UUID": "de010190-9991-4b1c-8d2e-0123456789ab",
 }
 
 

@@ -88,6 +88,15 @@ def test_a_code_in_the_name_of_a_file_is_refused_even_with_a_key(tmp_path: Path,
         assert "010190" not in str(error.value)
 
 
+def test_a_code_in_the_name_of_the_folder_that_is_read_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / f"extract {CODE}"
+    folder.mkdir()
+    (folder / "v.csv").write_text(HEAD + ROWS)
+    with pytest.raises(InputError, match="name of the input holds a personal identity code") as error:
+        Inputs(folder).read()
+    assert CODE[:6] not in str(error.value)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_code_in_the_name_of_a_column_is_refused(tmp_path: Path, suffix: str) -> None:
     frame = pl.DataFrame({"patient_id": ["1"], "visit_at": ["2025-01-03"], "provider_id": ["A"], CODE: ["x"]})
@@ -205,6 +214,18 @@ def test_resources_are_looked_through_line_by_line(tmp_path: Path) -> None:
         assert found[0].names == {"name": 3}
         with pytest.raises(InputError, match=r"column 'identifier.value' \(3 rows\)"):
             refuse_codes(found)
+
+
+@pytest.mark.parametrize("written", [CODE.replace("-", "\u2013"), "".join(f"\\u{ord(sign):04x}" for sign in CODE)])
+def test_a_code_of_a_resource_is_known_when_json_escapes_its_signs(tmp_path: Path, written: str) -> None:
+    from continuity.privacy.door import look
+    from continuity.sources import Tables
+
+    text = json.dumps({"resourceType": "Encounter", "id": "1", "note": f"käynti {written}"}).replace("\\\\u", "\\u")
+    assert "\\u" in text
+    (tmp_path / "Encounter.ndjson").write_text(text + "\n")
+    found = look([tmp_path / "Encounter.ndjson"], Tables(pl.LazyFrame()), ReadOptions(), {})
+    assert found[0].codes == {"note": 1}
 
 
 def test_pseudonyms_are_joined_once_and_not_at_each_step(tmp_path) -> None:
