@@ -1,5 +1,6 @@
 """The commands of `continuity`, and the exit code of every failure."""
 
+import re
 import sys
 from importlib import import_module
 from io import StringIO
@@ -101,6 +102,8 @@ def _explain(error: BaseException) -> tuple[str, int]:
 
 def _without_codes(message: str) -> str:
     """Leave out the identity codes of a message: an argument, such as the name of a file, may hold one."""
+    if re.search(r"[0-9]{3}", message) is None:  # no code without a number; help needs no Polars
+        return message
     from continuity.privacy import codes
 
     return codes.codes_replaced(message, dict.fromkeys(codes.codes_of(message), "(identity code)"))
