@@ -16,7 +16,8 @@ from continuity.evaluation.groups import members
 from continuity.metrics import Rules
 from continuity.metrics.engine.prepare import Sources, prepared
 from continuity.metrics.engine.windows import Window
-from continuity.pipeline.measure import measure_roles, roles_of
+from continuity.pipeline.measure import roles_of
+from continuity.pipeline.trend import trend_table
 from continuity.pipeline.unseen import ALL, fails, with_unseen
 from continuity.privacy import Limits, ProtectedTable, protect
 
@@ -58,7 +59,7 @@ def more_tables(
         ``trend`` where the window holds three whole years or four whole quarters, ``area`` where there are two areas,
         ``access`` where visits have assessed_at, ``adjusted`` where there are units; and the columns adjusted for.
     """
-    found: dict[str, ProtectedTable | None] = {"trend": _trend(sources, measured, rules, limits)}
+    found: dict[str, ProtectedTable | None] = {"trend": _trend(sources, measured, rules, tables["whole"], limits)}
     units = members(sources, "unit_id") if "unit" in tables else None
     strata: tuple[str, ...] = ()
     if units is not None:
@@ -95,7 +96,7 @@ def periods(start: datetime, end: datetime) -> tuple[Window, ...]:
 
 
 def _trend(
-    sources: Sources, measured: Mapping[str, Measured], rules: Rules, limits: Limits | None
+    sources: Sources, measured: Mapping[str, Measured], rules: Rules, whole: ProtectedTable, limits: Limits | None
 ) -> ProtectedTable | None:
     rows = measured["all"].per_patient
     if rows.is_empty() or HEADLINE not in rows.columns:
@@ -103,21 +104,7 @@ def _trend(
     inside = periods(rows["window_start"][0], rows["window_end"][0])
     if not inside:
         return None
-    by_period = {
-        role: aggregate(found, []).filter(index=HEADLINE).with_columns(role=pl.lit(role))
-        for role, found in measure_roles(sources, (HEADLINE,), rules, inside).items()
-    }
-    cells = pl.concat(by_period.values(), how="diagonal_relaxed")
-    return protect(
-        _slim(cells.rename({"window_start": "period_start", "window_end": "period_end"})),
-        name="trend",
-        keys=("role", "index", "period_start", "period_end"),
-        margins=[["role", "index"], ["period_start", "index"]],
-        same_patients=["role", "period_start", "period_end"],
-        within=[],
-        totals=pl.col("role") == "all",
-        limits=limits,
-    )
+    return trend_table(sources, measured, HEADLINE, rules=rules, inside=inside, whole=whole, limits=limits)
 
 
 def _area(
@@ -283,6 +270,6 @@ def _by_role(measured: Mapping[str, Measured], by: Sequence[str], groups: pl.Dat
 
 def _slim(rows: pl.DataFrame) -> pl.DataFrame:
     """Keep what the figures show; further counts would need complements of their own."""
-    named = [name for name in ("role", "area_code", "index", "period_start", "period_end") if name in rows.columns]
+    named = [name for name in ("role", "area_code", "index") if name in rows.columns]
     also = [name for name in ("_no_visits",) if name in rows.columns]
     return rows.select(*named, *_CELL, "share_largest_provider", *also)
