@@ -16,6 +16,7 @@ from continuity.pipeline.evaluate_job import EvaluateJob
 from continuity.pipeline.summary import groups_of
 from continuity.privacy import ProtectedTable, protect
 
+_KEYS: Final = ("term", "group", "event_time")
 ESTIMATORS: Final[Mapping[str, Callable[..., Effects]]] = {"event-study": event_study, "its": interrupted_time_series}
 
 
@@ -52,26 +53,34 @@ def _named(name: str) -> pl.Expr:
 
 
 def protected_effects(frame: pl.DataFrame, sources: Sources, measured: Measured, job: EvaluateJob) -> ProtectedTable:
-    """Judge a row by its patients and, where it is about one unit, by how many providers work there."""
+    """Judge a row by its patients and, where it is about one unit, by how many providers work there.
+
+    The mean of a time series is hidden where it would tell the one hidden effect of a unit.
+    """
     units = groups_of(sources, ["unit_id"], measured.per_patient)
     known = measured.pairs.filter(pl.col("actor").is_not_null()).join(units, on="patient_id")
     per_unit = known.group_by(pl.col("unit_id").cast(pl.String)).agg(n_providers=pl.col("actor").n_unique())
     staff: Mapping[str, int] = dict(per_unit.iter_rows())
-    everybody = known["actor"].n_unique()
-    if job.design == "its":
-        unit = pl.col("group").str.split(", ").list.last()
-        providers = unit.replace_strict(staff, default=0, return_dtype=pl.Int64)
-    else:
-        providers = pl.lit(everybody, pl.Int64)
-    judged = frame.with_columns(n_providers=providers)
-    return protect(judged, name="effects", keys=("term", "group", "event_time"), limits=job.limits)
+    if job.design == "event-study":
+        judged = frame.with_columns(n_providers=pl.lit(known["actor"].n_unique(), pl.Int64))
+        return protect(judged, name="effects", keys=_KEYS, limits=job.limits)
+    unit, is_mean = pl.col("group").str.split(", ").list.last(), pl.col("term") == "att"
+    reached = frame.filter(~is_mean).select(unit).to_series()
+    behind = known.filter(pl.col("unit_id").cast(pl.String).is_in(reached.implode()))["actor"].n_unique()
+    providers = unit.replace_strict(staff, default=0, return_dtype=pl.Int64)
+    judged = frame.with_columns(n_providers=pl.when(is_mean).then(behind).otherwise(providers))
+    alone = protect(judged, name="effects", keys=_KEYS, limits=job.limits).frame.filter(term="effect")
+    hidden = pl.col("undefined_reason").eq_missing(pl.lit("suppressed")).sum()
+    by_part = alone.group_by(group=pl.col("group").str.extract(r"^(.*), ")).agg((hidden == 1) | (hidden == pl.len()))
+    tells = dict(by_part.iter_rows())
+    of_mean = pl.col("group").replace_strict(tells, default=True, return_dtype=pl.Boolean)
+    held = judged.with_columns(n_providers=pl.when(is_mean & of_mean).then(0).otherwise("n_providers"))
+    return protect(held, name="effects", keys=_KEYS, limits=job.limits)
 
 
 def as_protected(summary: Mapping[str, Any], table: ProtectedTable) -> dict[str, Any]:
-    """Hide the mean effect where its row is hidden, or where it would tell the one hidden effect of a unit."""
-    rows = table.frame.with_columns(hidden=pl.col("undefined_reason").eq_missing(pl.lit("suppressed")))
-    overall = rows.filter(pl.col("term") == "att", pl.col("group").is_null())
-    units = rows.filter((pl.col("term") == "effect") & pl.col("event_time").is_null())  # of the design its
-    hidden = overall["hidden"].any() or (not units.is_empty() and units["hidden"].sum() in (1, units.height))
+    """Hide the mean effect where its row is hidden."""
+    overall = table.frame.filter(pl.col("term") == "att", pl.col("group").is_null())
+    hidden = overall["undefined_reason"].eq_missing(pl.Series(["suppressed"])).any()
     told = ("att", "std_error", "ci_low", "ci_high", "p_value", "pretrend_p", "placebo_units_p")
     return {name: None if hidden and name in told else value for name, value in summary.items()}

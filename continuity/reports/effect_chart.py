@@ -56,11 +56,13 @@ def by_time(table: ProtectedTable, canvas: Canvas) -> "alt.LayerChart":
 
 
 def by_unit(table: ProtectedTable, canvas: Canvas) -> "alt.LayerChart":
-    """Draw the effect of each unit with its interval, sorted from high to low."""
+    """Draw the effect of each unit with its interval, sorted from high to low; parts of units are left to the table."""
     import altair as alt
 
     words = canvas.words
-    rows = _drawn(table, pl.col("term") == "effect").sort("estimate", descending=True).with_row_index("position")
+    is_part = pl.col("group").str.contains("=", literal=True)
+    rows = _drawn(table, (pl.col("term") == "effect") & ~is_part)
+    rows = rows.sort("estimate", "group", descending=[True, False]).with_row_index("position")
     shown = [number(value, "decimal", words) for value in rows["estimate"]]
     groups = pl.Series([group_name(group, words) for group in rows["group"]], dtype=pl.String)
     data = rows.with_columns(name=cut(pl.lit(groups), canvas.n_letters), shown=pl.Series(shown, dtype=pl.String))

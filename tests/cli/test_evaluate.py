@@ -87,6 +87,31 @@ def test_a_time_series_hides_units_with_few_doctors(cli: "Run", folder: Path, tm
     assert json.loads((tmp_path / "summary.json").read_text())["att"] is None
 
 
+@pytest.mark.parametrize("n_small", [0, 1, 2])
+def test_the_mean_of_units_is_hidden_where_it_would_tell_the_one_hidden_unit(
+    cli: "Run", folder: Path, tmp_path: Path, n_small: int
+) -> None:
+    """In units with fewer doctors one person writes all visits, so their effects are hidden."""
+    small = ["U01", "U02"][:n_small]
+    for name in ("patients", "providers"):
+        pl.read_parquet(folder / f"{name}.parquet").write_parquet(tmp_path / f"{name}.parquet")
+    visits = pl.read_parquet(folder / "visits.parquet")
+    alone = pl.when(pl.col("unit_id").is_in(small)).then(pl.col("unit_id") + "-only").otherwise("provider_id")
+    visits.with_columns(provider_id=alone).write_parquet(tmp_path / "visits.parquet")
+    asked = ["--design", "its", "--index", "upc", "--role", "doctor", "--by", "sex", "--min-visits", "2"]
+    asked += ["--window", "2024-01-01:2026-01-01", "--every", "2mo", "--period", "2mo"]
+    outcome = cli("evaluate", tmp_path, *asked, "--rollout", folder / "starts.csv", "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    effects = pl.read_parquet(tmp_path / "out" / "effects.parquet")
+    units = effects.filter(pl.col("group").str.starts_with("U"), term="effect")
+    means = effects.filter(term="att")
+    said = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert units["estimate"].null_count() == n_small
+    assert set(means["group"]) >= {None, "sex=female", "sex=male"}
+    assert set(means["estimate"].is_null()) == {n_small == 1}
+    assert said["att"] == means.filter(pl.col("group").is_null())["estimate"].item()
+
+
 def test_groups_are_compared_where_no_table_knows_units(cli: "Run", folder: Path, tmp_path: Path) -> None:
     for name in ("visits", "patients"):
         pl.read_parquet(folder / f"{name}.parquet").drop("unit_id").write_parquet(tmp_path / f"{name}.parquet")

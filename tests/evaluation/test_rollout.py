@@ -235,6 +235,18 @@ def test_without_noise_the_segments_are_found_exactly() -> None:
     assert numbers["placebo"] == pytest.approx(0, abs=1e-6)
 
 
+def test_a_series_that_never_varies_says_nothing_of_how_sure_it_is() -> None:
+    """Such as the share with the usual provider where one doctor works alone."""
+    alone: list[float | None] = [1.0] * 24
+    found = ct.interrupted_time_series(people({"A": alone}), rollout({"A": 12}), "coc")
+    assert found.summary["att"] == pytest.approx(0, abs=1e-12)
+    assert [found.summary[name] for name in ("std_error", "ci_low", "ci_high", "p_value", "pretrend_p")] == [None] * 5
+    assert found.frame["std_error"].null_count() == found.frame.height
+    two = people({"A": alone, "B": series(24, 12, level=0.1, seed=1)})
+    both = ct.interrupted_time_series(two, rollout({"A": 12, "B": 12}), "coc").summary
+    assert None not in (both["att"], both["ci_low"], both["pretrend_p"])
+
+
 def test_generalised_least_squares_at_one_correlation_is_that_of_statsmodels() -> None:
     from statsmodels.regression.linear_model import GLS
 
@@ -276,6 +288,10 @@ def test_several_units_are_summed_up_by_their_mean() -> None:
     own = found.frame.filter(term="effect")["estimate"]
     assert found.summary["att"] == pytest.approx(own.mean(), abs=1e-12)
     assert found.summary["n_clusters"] == 5
+    mean = found.frame.filter(term="att").row(0, named=True)
+    told = ("att", "std_error", "ci_low", "ci_high")
+    assert tuple(mean[name] for name in ("estimate", *told[1:])) == tuple(found.summary[name] for name in told)
+    assert (mean["group"], mean["n_units"]) == (None, 5)
 
 
 @pytest.mark.parametrize(

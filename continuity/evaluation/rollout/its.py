@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from continuity import edge
-from continuity.errors import UsageError
+from continuity.errors import UsageError, counted
 from continuity.evaluation.rollout.effects import Effects, table
 from continuity.evaluation.rollout.event_study import cells_of, overlapping, rows_of
 from continuity.evaluation.rollout.inference import CONFIDENCE
@@ -17,6 +17,7 @@ from continuity.evaluation.rollout.panel import Floats
 FEWEST_EACH_SIDE: Final = 4
 _CORRELATIONS: Final = np.linspace(-0.5, 0.98, 75)
 _SEASON_YEARS: Final = 3.0
+_EXACT: Final = 1e-24  # squared rounding errors of floats, with room
 
 
 @dataclass(frozen=True)
@@ -60,19 +61,26 @@ class Segmented:
             q, r = np.linalg.qr(white_x)
             beta = np.linalg.solve(r, q.T @ white_y)
             residual = float(((white_y - white_x @ beta) ** 2).sum())
+            if residual <= _EXACT * float(white_y @ white_y):
+                return cls(np.ones(1), beta[None], np.zeros((1, k, k)), n - k)
             logs.append(log_scale - (n - k) * np.log(residual) / 2 - np.log(np.abs(np.diag(r))).sum())
             coefficients.append(beta)
             roots.append(np.linalg.inv(r) * np.sqrt(residual / (n - k)))
         share = np.exp(np.array(logs) - max(logs))
         return cls(share / share.sum(), np.array(coefficients), np.array(roots), n - k)
 
-    def contrast(self, row: Floats) -> dict[str, float]:
-        """Give a weighted sum of coefficients: estimate, std_error, ci_low, ci_high and p_value."""
+    def contrast(self, row: Floats) -> dict[str, float | None]:
+        """Give a weighted sum of coefficients: estimate, std_error, ci_low, ci_high and p_value.
+
+        All but the estimate are null for a series without noise, which says nothing of how sure it is.
+        """
         from scipy.optimize import brentq
         from scipy.special import stdtr
 
         centre, scale = self.coefficients @ row, np.sqrt(((self.roots.transpose(0, 2, 1) @ row) ** 2).sum(axis=1))
         estimate = float(self.share @ centre)
+        if not scale.any():
+            return {"estimate": estimate, **dict.fromkeys(("std_error", "ci_low", "ci_high", "p_value"))}
         error = float(np.sqrt(self.share @ (scale**2 + (centre - estimate) ** 2)))
 
         def below(value: float) -> float:
@@ -114,8 +122,8 @@ def interrupted_time_series(
     Effects
         For each unit (``group``) the terms ``level_change`` at the start, ``slope_change`` per window, ``effect``:
         the mean over the windows after the start of observed minus continued course, and ``placebo``, that mean for
-        a start in the middle of the windows before. The summary's att is the effect of the only unit, or the plain
-        mean of the units' effects.
+        a start in the middle of the windows before. ``att``, in the summary too, is the effect of the only unit, or
+        the plain mean of the units' effects.
 
     Raises
     ------
@@ -163,12 +171,16 @@ def interrupted_time_series(
             {"term": term, "group": str(unit), "n_units": 1, "n_patients": own["patient_id"].n_unique(), **numbers}
             for term, numbers in terms.items()
         ]
-    return Effects(table(found), _summary(index, effects, found))
+    said = _summary(index, effects, found)
+    behind = rows.join(reached, on="unit_id", how="semi")["patient_id"].n_unique()
+    mean = {name: said[name] for name in ("std_error", "ci_low", "ci_high")}
+    mean |= {"estimate": said["att"], "n_units": len(effects), "n_patients": behind}
+    return Effects(table([{"term": "att", **mean}, *found]), said)
 
 
-def _summary(index: str, effects: list[dict[str, float]], rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(index: str, effects: list[dict[str, float | None]], rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Sum up one unit by its own effect, several by their mean, with the spread between them as its uncertainty."""
-    placebos = [row["p_value"] for row in rows if row["term"] == "placebo"]
+    placebos = [row["p_value"] for row in rows if row["term"] == "placebo" and row["p_value"] is not None]
     said: dict[str, Any] = {"index": index, "n_clusters": len(effects), "method": "segmented regression, AR(1) errors"}
     if len(effects) == 1:
         only = effects[0]
@@ -193,13 +205,13 @@ def _summary(index: str, effects: list[dict[str, float]], rows: list[dict[str, A
     }  # fmt: skip
 
 
-def _one_unit(cells: pl.DataFrame, start: datetime, season: bool | None) -> dict[str, dict[str, float]]:
+def _one_unit(cells: pl.DataFrame, start: datetime, season: bool | None) -> dict[str, dict[str, float | None]]:
     whole = cells.filter((pl.col("window_end") <= start) | (pl.col("window_start") >= start))
     after = (whole["window_start"] >= start).to_numpy()
     for side, n in (("before", int((~after).sum())), ("after", int(after.sum()))):
         if n < FEWEST_EACH_SIDE:
             raise UsageError(
-                f"A unit has {n} whole windows {side} its start.",
+                f"A unit has {counted(n, 'whole window')} {side} its start.",
                 allowed=f"Needed: {FEWEST_EACH_SIDE} or more on each side, better 12.",
                 next_step="Take shorter windows (--every, --period), or a longer --window.",
             )
@@ -216,7 +228,7 @@ def _one_unit(cells: pl.DataFrame, start: datetime, season: bool | None) -> dict
     return terms
 
 
-def _segments(value: Floats, time: Floats, after: Any, seasonal: Floats) -> dict[str, dict[str, float]]:
+def _segments(value: Floats, time: Floats, after: Any, seasonal: Floats) -> dict[str, dict[str, float | None]]:
     since = np.where(after, time - time[after].min(), 0.0)
     x = np.column_stack([np.ones_like(time), time - time.mean(), after.astype(float), since, seasonal])
     gaps = np.diff(time, prepend=time[0])
