@@ -13,6 +13,7 @@ from continuity.reports import comparison_chart, effect_chart
 from continuity.reports.breaks import breaks_of
 from continuity.reports.charts import Canvas
 from continuity.reports.evaluation_text import periods_in
+from continuity.reports.group_words import named_values
 from continuity.reports.wording import words_of
 from continuity.vocabulary import Language
 
@@ -56,8 +57,12 @@ def groups(
     >>> len(groups(table).to_dict()["layer"])
     5
     """
-    effects = found.frame if isinstance(found, Effects) else _terms(found, by, index)
-    return comparison_chart.standings(_last(effects, "mean"), Canvas(width, words_of(language)))
+    said = words_of(language)
+    if isinstance(found, Effects):
+        rows, by = found.frame, str(found.summary.get("by", by))
+    else:
+        rows = _terms(found, by, index)
+    return comparison_chart.standings(named_values(_last(rows, "mean"), by, said), Canvas(width, said))
 
 
 def funnel(found: Effects, *, width: int = 560, language: Language = "en") -> "alt.LayerChart":
@@ -88,7 +93,9 @@ def funnel(found: Effects, *, width: int = 560, language: Language = "en") -> "a
     >>> funnel(compare(frame, "unit_id", "coc")).to_dict()["layer"][0]["mark"]["type"]
     'line'
     """
-    return comparison_chart.funnel(_last(found.frame, "funnel_95"), Canvas(width, words_of(language)))
+    said = words_of(language)
+    rows = named_values(_last(found.frame, "funnel_95"), str(found.summary.get("by", "")), said)
+    return comparison_chart.funnel(rows, Canvas(width, said))
 
 
 def course(
@@ -126,7 +133,8 @@ def course(
     rows = _protected(found.frame).frame.filter(term="mean").drop_nulls("estimate")
     days = [one.day for one in breaks_of(breaks)]
     canvas, periods = Canvas(width, words_of(language)), periods_in(found.summary["windows"])
-    return comparison_chart.course(_some(rows, "mean"), canvas, periods=periods, days=days)
+    rows = named_values(_some(rows, "mean"), str(found.summary.get("by", "")), canvas.words)
+    return comparison_chart.course(rows, canvas, periods=periods, days=days)
 
 
 def event_study(found: Effects, *, width: int = 560, language: Language = "en") -> "alt.LayerChart":

@@ -31,6 +31,13 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
 }  # fmt: skip
 _KEYS: Final = ("term", "group")
 _ROW: Final = 30
+_FEWEST_TICKS: Final = 4
+_STEPS: Final = (
+    [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0],
+    [0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0],
+    [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.6, 1.8, 2.0],
+    [0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15],
+)
 
 
 def outcome(found: Associations, *, width: int = 560, language: Language = "en") -> "alt.LayerChart":
@@ -92,7 +99,7 @@ def _curve(rows: pl.DataFrame, index: str, canvas: Canvas) -> "alt.LayerChart":
     base = alt.Chart(rows.select("at", "estimate", "ci_low", "ci_high"))
     title = f"{index.upper()} {said['index']}".strip()
     x = alt.X("at:Q", title=title, scale=alt.Scale(nice=False), axis=alt.Axis(tickCount=canvas.n_ticks))
-    y: Any = alt.Y("ci_low:Q", title=_title(rows, said), scale=_scale(rows), axis=_axis())
+    y: Any = alt.Y("ci_low:Q", title=_title(rows, said), scale=_scale(rows), axis=_axis(_scale(rows)))
     one = alt.Chart(pl.DataFrame({"one": [1.0]})).mark_rule(color=MUTED)
     layers = [
         one.encode(y=alt.Y("one:Q", title=_title(rows, said))),
@@ -114,7 +121,7 @@ def _classes(rows: pl.DataFrame, canvas: Canvas) -> "alt.LayerChart":
         "position", "estimate", "ci_low", "ci_high", name=cut(pl.lit(pl.Series(names)), canvas.n_letters)
     )
     base = alt.Chart(data).encode(y=alt.Y("position:O", axis=None))
-    x: Any = alt.X("ci_low:Q", title=_title(rows, said), scale=_scale(rows), axis=_axis())
+    x: Any = alt.X("ci_low:Q", title=_title(rows, said), scale=_scale(rows), axis=_axis(_scale(rows)))
     one = alt.Chart(pl.DataFrame({"one": [1.0]})).mark_rule(color=MUTED)
     layers = [
         one.encode(x=alt.X("one:Q", title=_title(rows, said))),
@@ -138,7 +145,16 @@ def _scale(rows: pl.DataFrame) -> "alt.Scale":
     return alt.Scale(type="log", domain=[min(low, 0.9) / 1.05, max(high, 1.1) * 1.05], nice=False)
 
 
-def _axis() -> "alt.Axis":
+def _axis(scale: "alt.Scale") -> "alt.Axis":
     import altair as alt
 
-    return alt.Axis(values=[0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10], format=".1~f")
+    return alt.Axis(values=_ticks(*scale["domain"]), format=".2~f")
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Give the coarsest round ratios of which four or more lie on the axis, 1 among them."""
+    for step in _STEPS:
+        found = [value for value in step if low <= value <= high]
+        if len(found) >= _FEWEST_TICKS:
+            return found
+    return found

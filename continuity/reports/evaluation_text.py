@@ -63,9 +63,10 @@ def evaluation_references(paragraphs: tuple[str, ...]) -> tuple[Reference, ...]:
 
 
 def periods_in(windows: Any) -> list[Period]:
-    """Read windows as summary.json has them; none where they overlap, because a break has no one place then."""
+    """Read windows as summary.json has them; none where one lies within another, as a break has no one place then."""
     periods = [(datetime.fromisoformat(start), datetime.fromisoformat(end)) for start, end in windows]
-    return [] if any(start < end for (_, end), (start, _) in pairwise(periods)) else periods
+    nested = any(start == later or end >= last for (start, end), (later, last) in pairwise(periods))
+    return [] if nested else periods
 
 
 def breaks_in(said: Mapping[str, Any]) -> tuple[Break, ...]:

@@ -186,6 +186,12 @@ def test_many_windows_do_not_hide_that_a_column_names_persons() -> None:
     assert "-x" not in str(error.value)
 
 
+def test_a_column_of_persons_adjusts_nothing_whatever_its_name() -> None:
+    frame = pl.DataFrame({"patient_id": range(60), "unit_id": ["U", "V"] * 30, "n_visits": 4, "coc": [0.2, 0.4] * 30})
+    with pytest.raises(UsageError, match="'code' has 60 groups for 60 patients: it names persons"):
+        ct.compare(frame.with_columns(code=pl.format("x{}", "patient_id")), "unit_id", "coc", adjust=("code",))
+
+
 @pytest.mark.parametrize(
     ("by", "kind", "words"),
     [

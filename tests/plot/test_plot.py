@@ -225,3 +225,26 @@ def test_associations_show_no_small_class() -> None:
     html = Associations(rows, {"design": "landmark"})._repr_html_()
     assert "<td>-0.5</td>" in html
     assert "<td>3</td>" not in html
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.86, 1.15), (0.7, 1.4), (0.5, 2.5), (0.1, 9.0)])
+def test_an_axis_of_ratios_has_ticks_to_read_it_by(low: float, high: float) -> None:
+    from continuity.plot.outcomes import _ticks
+
+    ticks = _ticks(low, high)
+    assert 4 <= len(ticks) <= 9
+    assert 1 in ticks
+    assert low <= min(ticks) < 1 < max(ticks) <= high
+
+
+def test_groups_have_the_names_that_people_read() -> None:
+    frame = pl.DataFrame(
+        {"patient_id": range(120), "sex": ["female", "male"] * 60, "n_visits": 4, "coc": [0.2, 0.4, 0.5] * 40}
+    )
+    _, drawn = held(ct.plot.groups(ct.compare(frame, "sex", "coc"), language="sv"))
+    assert "kvinna" in drawn
+    assert "female" not in drawn
+    means = ct.summarise(frame, by="sex")
+    _, drawn = held(ct.plot.groups(means, by="sex", language="fi"))
+    assert "nainen" in drawn
+    assert "female" not in drawn

@@ -12,6 +12,7 @@ from continuity.reports.breaks import inside, lines, piece, place
 from continuity.reports.charts import Canvas
 from continuity.reports.comparison_chart import course
 from continuity.reports.content import ReportContent
+from continuity.reports.evaluation_text import periods_in
 from continuity.reports.figures import figures_of
 from continuity.reports.label_places import Box, place_labels, spread_out
 from continuity.reports.page import report_page
@@ -59,6 +60,13 @@ def test_dates_that_would_overlap_stand_below_one_another() -> None:
     heights = [text["encoding"]["y"]["value"] for text in drawn]
     assert heights == [0, 15, 0]
     assert drawn[-1]["mark"]["align"] == "right"  # the last would leave the figure on the right
+
+
+def test_windows_that_overlap_have_a_place_for_a_break_and_nested_ones_have_none() -> None:
+    years = [["2022-01-01", "2023-01-01"], ["2022-07-01", "2023-07-01"], ["2023-01-01", "2024-01-01"]]
+    assert place(date(2023, 1, 1), periods_in(years)) == pytest.approx(1, abs=0.01)  # amid the one with both sides
+    assert piece([date(2023, 1, 1)], periods_in(years)) == [0, 1, 2]
+    assert periods_in([["2022-01-01", "2023-01-01"], ["2022-01-01", "2024-01-01"]]) == []
 
 
 def test_the_line_of_a_course_stops_at_a_break() -> None:

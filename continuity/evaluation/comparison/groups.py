@@ -68,7 +68,7 @@ def compare(
     InputError
         A column is missing.
     UsageError
-        The column has fewer than two groups, or one for nearly every patient.
+        The column has fewer than two groups, or it or one of `adjust` has one for nearly every patient.
 
     Notes
     -----
@@ -84,7 +84,8 @@ def compare(
     [('U', 0.3, 200), ('V', 0.5, 200)]
     """
     rows = _rows(per_patient, by, index, patients, adjust)
-    refuse_identifiers(by, rows[by].n_unique(), rows["patient_id"].n_unique())
+    for name in (by, *adjust):
+        refuse_identifiers(name, rows[name].n_unique(), rows["patient_id"].n_unique())
     windows = rows.select(*_WINDOW).unique().sort(*_WINDOW) if _WINDOW[0] in rows.columns else None
     last = rows if windows is None else rows.join(windows.tail(1), on=list(_WINDOW), how="semi")
     plain = _means(last, by)
