@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,11 @@ def convert(inputs: Inputs, directory: Path, progress: Progress = quietly) -> di
     tables = inputs.read_counted()
 
     def write(folder: Path) -> None:
-        with readable(tables):
-            _write(tables, folder)
-        account.update(_account(inputs, tables.counts, folder))
+        with ThreadPoolExecutor(1) as beside:  # writing leaves a core idle now and then
+            digesting = beside.submit(inputs.fingerprint)
+            with readable(tables):
+                _write(tables, folder)
+            account.update(_account(inputs, tables.counts, folder, digesting.result()))
         text = json.dumps(account, indent=2, ensure_ascii=False, sort_keys=True)
         (folder / _ACCOUNT).write_text(text, encoding="utf-8")
         inputs.refuse_changed()
@@ -61,14 +64,14 @@ def _write(tables: Tables, folder: Path) -> None:
     pl.collect_all(sinks, engine="streaming")
 
 
-def _account(inputs: Inputs, counts: Sequence[Count], folder: Path) -> dict[str, Any]:
+def _account(inputs: Inputs, counts: Sequence[Count], folder: Path, fingerprint: str) -> dict[str, Any]:
     written = {name: folder / f"{name}.parquet" for name in TABLES if (folder / f"{name}.parquet").exists()}
     rows = {name: pl.scan_parquet(path).select(pl.len()).collect().item() for name, path in written.items()}
     said = [{key: value for key, value in asdict(count).items() if value is not None} for count in counts]
     return {
         "source": inputs.found_kind(),
         "input": inputs.name,
-        "input_fingerprint": inputs.fingerprint(),
+        "input_fingerprint": fingerprint,
         "time_zone": inputs.options.time_zone,
         "rows_read": {c.table: c.n_rows for c in counts if c.kind == "rows_in"},
         "rows_written": rows,

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
@@ -19,7 +20,7 @@ from continuity.metrics.engine.attrition import attrition_of
 from continuity.metrics.engine.prepare import Sources
 from continuity.metrics.engine.windows import Window
 from continuity.privacy import Key, enter
-from continuity.privacy.door import refuse_name
+from continuity.privacy.door import Held, look, refuse_name
 from continuity.schema import TABLES, TableName
 from continuity.sources import ReadOptions, Tables, account, database, files
 from continuity.vocabulary import SourceKind
@@ -91,12 +92,12 @@ class Inputs:
             Something cannot be read, or holds personal identity codes and there is no key.
         """
         kept = not any(path.suffix.lower() in files.BINARY for path in self.files())
-        found = self._open()
+        found, held = self._looked_through(self._open)
         if kept and self.key is not None:  # pseudonyms need several passes
             found = _visits_kept(found)
         elif self.key is not None:
             kept = found.visits.select(pl.len()).collect(engine="streaming").item() <= _KEPT
-        found = self._through_the_door(found)
+        found = enter(found, held, self.options, key=self.key)
         return _visits_kept(found) if kept else found
 
     def read_counted(self) -> Tables:
@@ -107,26 +108,34 @@ class Inputs:
         InputError
             As `read`.
         """
+        found, held = self._looked_through(self._counted)
+        return enter(found, held, self.options, key=self.key)
+
+    def _counted(self) -> Tables:
         found = self._open()
-        given: dict[TableName, str | Path | None] = {"patients": self.patients, "providers": self.providers}
         is_plain = self.found_kind() in ("table", "database")
-        as_they_are = TABLES if is_plain else [name for name, path in given.items() if path is not None]
+        as_they_are = TABLES if is_plain else [name for name, path in self._given().items() if path is not None]
         with readable(found):
-            found = account.counted(found, as_they_are)
-        return self._through_the_door(found)
+            return account.counted(found, as_they_are)
 
     def _open(self) -> Tables:
         return sources.read(
             self.visits, patients=self.patients, providers=self.providers, kind=self.kind, options=self.options
         )
 
-    def _through_the_door(self, found: Tables) -> Tables:
-        given: dict[TableName, str | Path | None] = {"patients": self.patients, "providers": self.providers}
+    def _given(self) -> dict[TableName, str | Path | None]:
+        return {"patients": self.patients, "providers": self.providers}
+
+    def _looked_through(self, open_tables: Callable[[], Tables]) -> tuple[Tables, list[Held]]:
+        """Open the tables and look through the files meanwhile: both leave a core idle by themselves."""
         locate = sources.KINDS[self.found_kind()].locate
-        tables = {path: name for name, place in given.items() if place is not None for path in locate(place)}
-        entered = enter(found, self.files(), self.options, key=self.key, given=tables)
+        known = {path: name for name, place in self._given().items() if place is not None for path in locate(place)}
+        with ThreadPoolExecutor(1) as beside:
+            looking = beside.submit(look, self.files(), self.options, known)
+            found = open_tables()
+            held = looking.result()
         refuse_name(self.name, "The name of the input")
-        return entered
+        return found, held
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

@@ -26,27 +26,18 @@ _ESCAPED: Final = re.compile(r"\\u(00[2-7][0-9a-f]|00a0|201[0-5]|2212)", re.IGNO
 _PEOPLE: Final = re.compile(r"patient|practitioner|person|asiakas|potilas", re.IGNORECASE)
 
 
-def enter(
-    tables: Tables,
-    paths: Iterable[Path],
-    options: ReadOptions,
-    *,
-    key: Key | None,
-    given: Mapping[Path, TableName] | None = None,
-) -> Tables:
+def enter(tables: Tables, held: Iterable["Held"], options: ReadOptions, *, key: Key | None) -> Tables:
     """Let tables in: refuse identity codes, or with a key replace the ids of persons by pseudonyms.
 
     Parameters
     ----------
     tables : Tables
-        What came of the files.
-    paths : iterable of pathlib.Path
-        The files that were read; every column of them is looked through, also those that no table takes.
+        What came of the files; `asked` are looked through here.
+    held : iterable of Held
+        What `look` found in the files.
     options : ReadOptions
         How the files were read; a column that it maps is wanted, whatever its name.
     key : Key or None
-    given : mapping of pathlib.Path to {"visits", "patients", "providers"}, optional
-        Files whose table is known.
 
     Returns
     -------
@@ -58,7 +49,7 @@ def enter(
     InputError
         Without a key: identity codes stand in the input. With or without: the name of a file or column holds one.
     """
-    found = look(paths, tables, options, given or {})
+    found = [*held, *(_in_frame(frame, name, _table_of(name), options) for name, frame in tables.asked.items())]
     if key is None:
         refuse_codes(found)
     entered = tables.with_counts(left_out(found, pseudonymised=key is not None))
@@ -75,23 +66,16 @@ class Held:
     names: Mapping[str, int]
 
 
-def look(
-    paths: Iterable[Path],
-    tables: Tables,
-    options: ReadOptions,
-    given: Mapping[Path, TableName],
-) -> list[Held]:
-    """Look through everything that was read, every column of it, for identity codes and columns that name persons.
+def look(paths: Iterable[Path], options: ReadOptions, given: Mapping[Path, TableName] | None = None) -> list[Held]:
+    """Look through files, every column of them, for identity codes and columns that name persons.
 
     Parameters
     ----------
     paths : iterable of pathlib.Path
-        The files that were read.
-    tables : Tables
-        What came of them; `asked` are looked through too.
+        The files that are read; also the columns that no table takes are looked through.
     options : ReadOptions
-        How the files were read; a column that it maps is wanted and no name.
-    given : mapping of pathlib.Path to {"visits", "patients", "providers"}
+        How the files are read; a column that it maps is wanted and no name.
+    given : mapping of pathlib.Path to {"visits", "patients", "providers"}, optional
         Files whose table is known.
 
     Raises
@@ -102,12 +86,11 @@ def look(
     found = []
     for path in paths:
         refuse_name(path.name, "The name of a file")
-        table = given.get(path) or _table_of(path.name)
+        table = (given or {}).get(path) or _table_of(path.name)
         if path.suffix.lower() in files.BINARY:
             found.append(_in_frame(files.scan([path], options), path.name, table, options))
         elif not _is_database(path):
             found.append(_in_lines(path, table, options))
-    found += [_in_frame(frame, name, _table_of(name), options) for name, frame in tables.asked.items()]
     return found
 
 

@@ -4,9 +4,7 @@ One look at the bytes proves that a file is plain; any other goes to `csv`, whic
 """
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, Literal, TypeAlias
 
@@ -17,13 +15,14 @@ import polars as pl
 from continuity.errors import InputError
 from continuity.sources import csv
 from continuity.sources.base import ReadOptions
+from continuity.threads import in_turn
 
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _CHUNK: Final = 1 << 20  # what stays in the processor's cache is looked through twice as fast
 _ENCODINGS: Final = ("latin-1", "iso-8859-1", "iso-8859-15", "cp1252", "utf-8", None)  # ASCII is the same in all
 _SEPARATORS: Final = (";", ",", "\t", "|")
-_ASCII, _AT_ONCE = 128, 4
+_ASCII = 128
 
 
 @dataclass(frozen=True)
@@ -99,17 +98,16 @@ def _chosen(frame: pl.LazyFrame, names: list[str], columns: list[str], path: Pat
 
 def _look(path: Path, separator: str, is_needed: Flags) -> _Look:
     """Read the bytes once, and look in each part for separators, lines, quotes and letters outside ASCII."""
-    width, last = is_needed.size, b""
+    width = is_needed.size
     if not width > 1:
         return _ODD
     parts: list[_Part] = []
-    with path.open("rb") as file, ThreadPoolExecutor() as threads:
-        while chunks := list(islice(_chunks(file), _AT_ONCE)):
-            parts += threads.map(lambda chunk: _Part.of(chunk, separator.encode(), is_needed), chunks)
-            last = chunks[-1][-1:]
-            if any(part.is_odd for part in parts):
+    with path.open("rb") as file:
+        for part in in_turn(lambda chunk: _Part.of(chunk, separator.encode(), is_needed), _chunks(file)):
+            if part.is_odd:
                 return _ODD
-    n_lines = sum(part.n_lines for part in parts) + (last != b"\n")
+            parts.append(part)
+    n_lines = sum(part.n_lines for part in parts) + (not parts[-1].ends_line if parts else 0)
     # Polars refuses rows that are too wide, so that a short row cannot hide behind a wide one.
     is_plain = n_lines > 1 and sum(part.n_separators for part in parts) == n_lines * (width - 1)
     return _Look(is_plain, all(part.is_utf8 for part in parts), any(part.is_marked for part in parts))
@@ -128,6 +126,7 @@ class _Part:
     is_odd: bool
     n_separators: int = 0
     n_lines: int = 0
+    ends_line: bool = True
     is_utf8: bool = True
     is_marked: bool = False
 
@@ -138,14 +137,14 @@ class _Part:
         # A whole line has its separators and its end; what is shorter is blank or cut off.
         if b'"' in chunk or b"\0" in chunk or (np.diff(ends, prepend=-1) < is_needed.size).any():
             return cls(is_odd=True)
-        n_separators = int(np.count_nonzero(codes == ord(separator)))
+        counted = int(np.count_nonzero(codes == ord(separator))), ends.size, chunk.endswith(b"\n")
         if chunk.isascii():
-            return cls(False, n_separators, ends.size)
+            return cls(False, *counted)
         marks = np.flatnonzero(codes >= _ASCII)
         starts = np.concatenate([[0], ends + 1])[np.searchsorted(ends, marks)]
         fields = {chunk.count(separator, start, mark) for start, mark in zip(starts, marks, strict=True)}
         is_marked = any(field >= is_needed.size or is_needed[field] for field in fields)
-        return cls(False, n_separators, ends.size, _is_utf8(chunk), is_marked)
+        return cls(False, *counted, _is_utf8(chunk), is_marked)
 
 
 def _is_utf8(chunk: bytes) -> bool:

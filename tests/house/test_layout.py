@@ -17,6 +17,7 @@ ORDER = (
     "edge",
     "display",
     "files",
+    "threads",
     "sources",
     "quality",
     "privacy",

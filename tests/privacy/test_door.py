@@ -203,14 +203,13 @@ def test_a_column_that_is_asked_for_names_nobody() -> None:
 
 def test_resources_are_looked_through_line_by_line(tmp_path: Path) -> None:
     from continuity.privacy.door import look, refuse_codes
-    from continuity.sources import Tables
 
     person = {"resourceType": "Patient", "id": "1", "name": [{"family": "X"}], "identifier": [{"value": CODE}]}
     text = "".join(json.dumps({**person, "id": str(n)}) + "\n" for n in range(3))
     (tmp_path / "Patient.ndjson").write_text(text)
     (tmp_path / "Patient.1.ndjson.gz").write_bytes(gzip.compress(text.encode()))
     for name in ("Patient.ndjson", "Patient.1.ndjson.gz"):
-        found = look([tmp_path / name], Tables(pl.LazyFrame()), ReadOptions(), {})
+        found = look([tmp_path / name], ReadOptions())
         assert found[0].names == {"name": 3}
         with pytest.raises(InputError, match=r"column 'identifier.value' \(3 rows\)"):
             refuse_codes(found)
@@ -219,12 +218,11 @@ def test_resources_are_looked_through_line_by_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", [CODE.replace("-", "\u2013"), "".join(f"\\u{ord(sign):04x}" for sign in CODE)])
 def test_a_code_of_a_resource_is_known_when_json_escapes_its_signs(tmp_path: Path, written: str) -> None:
     from continuity.privacy.door import look
-    from continuity.sources import Tables
 
     text = json.dumps({"resourceType": "Encounter", "id": "1", "note": f"käynti {written}"}).replace("\\\\u", "\\u")
     assert "\\u" in text
     (tmp_path / "Encounter.ndjson").write_text(text + "\n")
-    found = look([tmp_path / "Encounter.ndjson"], Tables(pl.LazyFrame()), ReadOptions(), {})
+    found = look([tmp_path / "Encounter.ndjson"], ReadOptions())
     assert found[0].codes == {"note": 1}
 
 

@@ -1,11 +1,9 @@
 """Visits in batches, as arrays divided by patient: what the loops work on."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from mmap import mmap
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -13,7 +11,6 @@ import polars as pl
 from continuity.metrics.engine.kernel import loops
 
 BATCH = 1_000_000
-THREADS = 2  # more gain nothing: reading keeps the other cores busy, and the loops wait for memory
 ARRAYS: Final = ("keys", "checks", "times", "actors", "flags")
 DTYPES: Final = {
     "keys": np.uint64,
@@ -24,8 +21,6 @@ DTYPES: Final = {
     "flags": np.uint8,
 }
 _NONE = np.empty(0, np.uint32)
-Given = TypeVar("Given")
-Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -233,14 +228,3 @@ def whole_patients(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
         kept.append(batch.sliced(slice(cut, None)))
     if kept:
         yield kept
-
-
-def in_turn(work: Callable[[Given], Done], batches: Iterable[Given]) -> Iterator[Done]:
-    """Do some work on each batch, in threads, while the next is being read; give the results in order."""
-    waiting: deque[Future[Done]] = deque()
-    with ThreadPoolExecutor(THREADS) as pool:
-        for batch in batches:
-            waiting.append(pool.submit(work, batch))
-            if len(waiting) > THREADS:
-                yield waiting.popleft().result()
-        yield from (future.result() for future in waiting)

@@ -19,11 +19,11 @@ from continuity.metrics.engine.kernel.batches import (
     Divided,
     batches_of,
     divide,
-    in_turn,
     joined,
     whole_patients,
 )
 from continuity.metrics.engine.windows import Window, bounds_of
+from continuity.threads import in_turn
 
 _RULES: Final = {
     "drop": measures.DROP,
