@@ -26,12 +26,14 @@ class ContinuityError(Exception):
         What would have been right.
     next_step : str
         What the user can do now.
+    reason : str
+        A word of `vocabulary.NoAnswer` where a design has no answer: pages say it in their language.
     """
 
     exit_code = 1
 
-    def __init__(self, what: str, *, allowed: str = "", next_step: str = "") -> None:
-        self.what, self.allowed, self.next_step = what, allowed, next_step
+    def __init__(self, what: str, *, allowed: str = "", next_step: str = "", reason: str = "") -> None:
+        self.what, self.allowed, self.next_step, self.reason = what, allowed, next_step, reason
         super().__init__(" ".join(part for part in (what, allowed, next_step) if part))
 
 

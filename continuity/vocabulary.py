@@ -18,6 +18,16 @@ Grain = Literal["patient", "list", "provider", "unit", "period"]
 Estimator = Literal["patient_mean", "visit_weighted", "pooled"]
 Interval = Literal["analytic", "bootstrap"]
 Design = Literal["compare", "event-study", "its"]
+NoAnswer = Literal[
+    "not_reached",
+    "few_units",
+    "one_reached",
+    "nobody_to_compare",
+    "one_period",
+    "not_identified",
+    "no_start",
+    "short_series",
+]
 
 Language = Literal["fi", "sv", "en"]
 Severity = Literal["critical", "warning"]

@@ -99,7 +99,7 @@ def _estimated(
         return compared(sources, measured, job)
     effects, left_out = rollout_effects(sources, measured, rollout, job)
     table = protected_effects(effects.frame, sources, measured, job)
-    return table, as_protected(effects.summary, table) | {"groups_left_out": left_out}
+    return table, as_protected(effects.summary, table) | left_out
 
 
 def _digest(rollout: pl.DataFrame | None) -> str | None:

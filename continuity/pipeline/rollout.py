@@ -22,8 +22,11 @@ ESTIMATORS: Final[Mapping[str, Callable[..., Effects]]] = {"event-study": event_
 
 def rollout_effects(
     sources: Sources, measured: Measured, rollout: pl.DataFrame, job: EvaluateJob
-) -> tuple[Effects, dict[str, str]]:
-    """Estimate for everybody, then for each group of `by`; name the groups whose design has no answer."""
+) -> tuple[Effects, dict[str, dict[str, str]]]:
+    """Estimate for everybody, then for each group of `by`; name the groups whose design has no answer.
+
+    With the effects come two things that summary.json says: why each group is left out, in a sentence and in a word.
+    """
     units = groups_of(sources, ["unit_id"], measured.per_patient)
     rows = measured.per_patient.drop("unit_id", strict=False).join(units, on="patient_id", how="left")
     by = {
@@ -34,7 +37,7 @@ def rollout_effects(
         refuse_identifiers(column, known[column].n_unique(), known["patient_id"].n_unique())
     estimate = ESTIMATORS[job.design]
     whole = estimate(rows, rollout, job.key)
-    parts, left_out = [whole.frame], {}
+    parts, why, codes = [whole.frame], {}, {}
     for column, known in by.items():
         ordered = known.sort(column).with_columns(pl.col(column).cast(pl.String))
         for (group,), own in ordered.group_by(column, maintain_order=True):
@@ -42,7 +45,8 @@ def rollout_effects(
             try:
                 parts.append(estimate(own, rollout, job.key).frame.with_columns(group=_named(name)))
             except ContinuityError as error:
-                left_out[name] = error.what
+                why[name], codes[name] = error.what, error.reason
+    left_out = {"groups_left_out": why, "groups_left_out_reasons": codes}
     return Effects(pl.concat(parts), whole.summary), left_out
 
 

@@ -45,7 +45,7 @@ def rollout_findings(table: ProtectedTable, said: Mapping[str, Any], words: Word
         answer=(_answer(said, words),),
         trust=tuple(_trust(said, design, words)),
         sections=(Section(drawn.title, drawn.lead, drawn, _grid(table.frame, words)),),
-        left_out=_left_out(said["groups_left_out"], words),
+        left_out=_left_out(said, words),
         method=words(f"evaluation.method_{design}"),
     )
 
@@ -85,12 +85,16 @@ def _trust(said: Mapping[str, Any], design: str, words: Words) -> list[str]:
     return found
 
 
-def _left_out(groups: Mapping[str, str], words: Words) -> Grid | None:
-    """Name the groups whose design cannot answer; the reasons are the English of the error."""
+def _left_out(said: Mapping[str, Any], words: Words) -> Grid | None:
+    """Name the groups whose design cannot answer, and why; an error without a word stays in its English."""
+    groups, codes = said["groups_left_out"], said["groups_left_out_reasons"]
     if not groups:
         return None
     title = words("evaluation.left_out_title")
-    named = [(group_name(group, words), why) for group, why in groups.items()]
+    named = [
+        (group_name(group, words), words.of_code("no_answer", code) if (code := codes[group]) else why)
+        for group, why in groups.items()
+    ]
     return two_columns(title, ("column.group", "column.undefined_reason"), named, words)
 
 

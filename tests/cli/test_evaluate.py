@@ -63,6 +63,9 @@ def test_an_event_study_finds_the_planted_effect(cli: "Run", folder: Path, tmp_p
     assert "Mitä käyttöönotto muutti?" in page
     assert "Sukupuoli: nainen" in page
     assert "sex=" not in page
+    assert said["groups_left_out_reasons"] == {"sex=unknown": "one_period"}
+    assert "Jaksoja on vain yksi" in page
+    assert said["groups_left_out"]["sex=unknown"] not in page
     assert "<script" not in page
 
 

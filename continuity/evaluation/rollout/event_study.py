@@ -101,6 +101,7 @@ def event_study(
     if ATT not in effects.full:
         raise UsageError(
             "No effect can be told: no treated window of a unit has both that unit before and others beside it.",
+            reason="not_identified",
             allowed="Needed: windows before each start, and units that start later or never.",
         )
     leads = Jackknife.of(panel, lambda part: lead_weights(part, n_leads(panel)))

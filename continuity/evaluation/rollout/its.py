@@ -155,7 +155,9 @@ def interrupted_time_series(
     starts = edge.lazily(rollout)[0].select("unit_id", pl.col("starts_at").cast(pl.Datetime("us"))).collect()
     reached = starts.drop_nulls("starts_at").join(rows.select("unit_id").unique(), on="unit_id", how="semi")
     if reached.is_empty():
-        raise UsageError("No unit with visits has a starts_at.", next_step="Fill the roll-out table in.")
+        raise UsageError(
+            "No unit with visits has a starts_at.", next_step="Fill the roll-out table in.", reason="no_start"
+        )
     cells = cells_of(rows)
     if overlapping(cells.select("window_start", "window_end").unique().rows()):
         raise UsageError(
@@ -212,6 +214,7 @@ def _one_unit(cells: pl.DataFrame, start: datetime, season: bool | None) -> dict
         if n < FEWEST_EACH_SIDE:
             raise UsageError(
                 f"A unit has {counted(n, 'whole window')} {side} its start.",
+                reason="short_series",
                 allowed=f"Needed: {FEWEST_EACH_SIDE} or more on each side, better 12.",
                 next_step="Take shorter windows (--every, --period), or a longer --window.",
             )

@@ -130,22 +130,26 @@ def refuse_designs_without_answer(panel: Panel) -> Panel:
     if not n_treated:
         raise UsageError(
             "The roll-out reaches no unit within the windows.",
+            reason="not_reached",
             next_step="Let the windows reach past the first starts_at, or check the dates of the roll-out table.",
         )
     if panel.n_units < FEWEST_UNITS:
         raise UsageError(
             f"{panel.n_units} units are too few clusters to say how sure an effect is.",
+            reason="few_units",
             allowed=f"Needed: {FEWEST_UNITS} or more units, better 20.",
             next_step=_SINGLE,
         )
     if n_treated < FEWEST_TREATED:
         raise UsageError(
             "The roll-out reaches one unit only, so its effect cannot be told from that unit's own luck.",
+            reason="one_reached",
             next_step=_SINGLE,
         )
     if not windows_with[True] & windows_with[False]:
         raise UsageError(
             "There is nobody to compare with: no window holds both units with and units without the roll-out.",
+            reason="nobody_to_compare",
             allowed="Needed: units that start later or never (empty starts_at).",
             next_step=_SINGLE,
         )
@@ -156,6 +160,7 @@ def _refuse_single_window(known: pl.DataFrame) -> None:
     if known["window_start"].n_unique() < 2:
         raise UsageError(
             "There is one period only, so before and after cannot be told apart.",
+            reason="one_period",
             next_step="Give --window START:END with --every and --period, such as --every 3mo --period 3mo.",
         )
 
