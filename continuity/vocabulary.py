@@ -59,6 +59,7 @@ MoveReason = Literal[
     "kept",
     "leaver",
     "unknown_doctor",
+    "other_unit",
     "with_household",
     "knows_better",
     "list_full",

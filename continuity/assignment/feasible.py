@@ -1,7 +1,7 @@
 """Can the bands be met at all, and if not: what is lacking, and which tolerance could be met."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from continuity.assignment.cases import Case
 from continuity.assignment.problem import Floats, totals
 from continuity.errors import InfeasibleError, counted
+
+_WIDEST: Final = 0.999
+"""The widest tolerance that can be asked for, to a tenth of a per cent."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,8 @@ def refuse(case: Case, found: Nearest, tolerance: float) -> InfeasibleError:
         f"{lacking:,.1f} of {case.workload.sum():,.1f} units of work a year cannot be placed so. "
         f"{_why(case, tolerance)}",
         allowed=f"The nearest tolerance that can be met is {np.ceil(1000 * found.tolerance + 1e-9) / 10:.1f} %.",
-        next_step="Give --tolerance that much; or --infeasible nearest to widen this unit's band alone, or "
-        "--infeasible penalty to let single providers out of it at a rising price.",
+        next_step=f"Give {'--tolerance that much; or ' if found.tolerance < _WIDEST else ''}--infeasible nearest to "
+        "widen this unit's band alone, or --infeasible penalty to let single providers out of it at a rising price.",
     )
 
 

@@ -218,7 +218,7 @@ def parts_of(opened: Opened, settings: Settings) -> Iterator[tuple[pl.DataFrame,
 
 def tables_of(case: Case, solved: Solved, settings: Settings, opened: Opened) -> tuple[pl.DataFrame, ...]:
     """Give the four tables of one unit."""
-    patients = tell.of_patients(case, solved, settings, opened.providers["provider_id"])
+    patients = tell.of_patients(case, solved, settings, opened.providers)
     if settings.pair:
         nurse = pl.DataFrame({"patient_id": case.people["patient_id"]}).with_columns(
             nurse_id=nurses(case, solved, opened.providers, settings.seed)

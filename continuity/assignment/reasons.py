@@ -10,13 +10,14 @@ from continuity.assignment.settings import Settings
 from continuity.assignment.solve import Solved
 
 
-def reasons(case: Case, solved: Solved, settings: Settings, known_providers: pl.Series) -> pl.Series:
+def reasons(case: Case, solved: Solved, settings: Settings, providers: pl.DataFrame) -> pl.Series:
     """Give one code per patient, in the order of `case.people`.
 
     Notes
     -----
     own_choice: keeps the list by an own choice that binds. kept: stays. leaver: the own doctor can have no patients any
-    more. unknown_doctor: listed with somebody whom the providers do not name. knows_better: has seen the new doctor
+    more. unknown_doctor: listed with somebody whom the providers do not name. other_unit: listed with
+    somebody who goes on, in a unit that is not the patient's. knows_better: has seen the new doctor
     more, by more than a move costs. with_household: alone would be elsewhere. list_full: the own list was above its
     band, and this patient loses least by a move. balance: the list was within its band, but loads would not meet theirs
     otherwise. drawn: the lot fell on them. new_known, new_household, new_room: had no doctor; has seen this one, goes
@@ -35,7 +36,8 @@ def reasons(case: Case, solved: Solved, settings: Settings, known_providers: pl.
     rules = [
         (stays & case.locked, "own_choice"),
         (stays, "kept"),
-        ((own == -2) & ~_known(people, known_providers), "unknown_doctor"),
+        ((own == -2) & ~_listed_with(people, providers), "unknown_doctor"),
+        ((own == -2) & _listed_with(people, providers.filter("is_open")), "other_unit"),
         (own == -2, "leaver"),
         ((own == -1) & (seen > 0), "new_known"),
         ((own == -1) & with_others, "new_household"),
@@ -54,10 +56,10 @@ def loads_before(case: Case) -> Floats:
     return totals(case.listed[own], case.workload[own], case.target.size)
 
 
-def _known(people: pl.DataFrame, providers: pl.Series) -> NDArray[np.bool_]:
+def _listed_with(people: pl.DataFrame, providers: pl.DataFrame) -> NDArray[np.bool_]:
     if "listed_provider_id" not in people.columns:
         return np.zeros(people.height, bool)
-    return people["listed_provider_id"].is_in(providers.implode()).fill_null(value=False).to_numpy()
+    return people["listed_provider_id"].is_in(providers["provider_id"].implode()).fill_null(value=False).to_numpy()
 
 
 def _household_is_there(case: Case, solved: Solved) -> NDArray[np.bool_]:

@@ -277,7 +277,7 @@ def _row(name: str, plan: Plan) -> dict[str, Any]:
     return {
         "scenario": name,
         "n_moved": summary["n_moved"],
-        "n_leaver": reasons.get("leaver", 0) + reasons.get("unknown_doctor", 0),
+        "n_leaver": sum(reasons.get(code, 0) for code in ("leaver", "unknown_doctor", "other_unit")),
         "n_known_better": reasons.get("knows_better", 0),
         "n_balance": balance,
         "n_new": sum(n for code, n in reasons.items() if code.startswith("new_")),

@@ -13,7 +13,7 @@ from continuity.assignment import simulation_year as years
 from continuity.assignment.attribution_visits import canonical
 from continuity.assignment.simulation_settings import SimulationSettings
 from continuity.assignment.workload_table import DISPERSION_ALL, DISPERSION_BY_BAND, by_band
-from continuity.errors import InputError, UsageError
+from continuity.errors import InputError, UsageError, counted
 from continuity.vocabulary import Role
 
 _QUANTILES: Final = (0.025, 0.975)
@@ -172,7 +172,7 @@ def _people(assignments: pl.LazyFrame, staff: pl.DataFrame, as_of: date | None) 
     lost = found.filter(pl.Series([unit not in known_units for unit in found["unit_id"]])).height
     if lost:
         raise InputError(
-            f"{lost:,} patients have neither a provider nor a unit where someone works.",
+            f"{counted(lost, 'patient')} without a provider, and without a unit where someone works.",
             allowed="Needed: unit_id in the assignments for patients without a provider.",
         )
     return found
@@ -181,16 +181,18 @@ def _people(assignments: pl.LazyFrame, staff: pl.DataFrame, as_of: date | None) 
 def _refuse_bad(people: pl.DataFrame) -> None:
     work = pl.col("workload")
     bad = {
-        "stand in several rows": people.height - people["patient_id"].n_unique(),
-        "have no workload, or a negative one": people.filter(work.is_null() | ~work.is_finite() | (work < 0)).height,
-        "are assigned to a provider who is not in the table of providers": people.filter(
+        "in several rows": people.height - people["patient_id"].n_unique(),
+        "without a workload, or with a negative one": people.filter(
+            work.is_null() | ~work.is_finite() | (work < 0)
+        ).height,
+        "with a provider who is not in the table of providers": people.filter(
             pl.col("provider_id").is_not_null() & pl.col("own").is_null()
         ).height,
     }
     for what, n in bad.items():
         if n:
             raise InputError(
-                f"{n:,} patients of the assignments {what}.",
+                f"{counted(n, 'patient')} of the assignments {what}.",
                 allowed="Needed: one row per patient, a workload from 0, providers of the table.",
                 next_step="Mend or leave out these rows.",
             )

@@ -85,6 +85,8 @@ def open_tables(patients: Any, providers: Any, visits: Any, settings: Settings) 
         people = _estimated(people, every, table, as_of, settings)
         counts["n_workload_estimated"] = people.select(pl.len()).collect(engine="streaming").item()
     people = _with_workload(people, counts)
+    if settings.households and "household_id" in people.collect_schema():
+        counts["n_households_across_units"] = _households_across(people)
     units = (
         people.group_by("unit_id")
         .agg(n_patients=pl.len().cast(pl.Int64), workload=pl.col("workload").sum())
@@ -155,11 +157,11 @@ def _refuse_bad_ids(frame: pl.LazyFrame, table: str, column: str) -> None:
         raise InputError(f"The {table} have no rows.", next_step="Give a table with at least one row.")
     if n_blank:
         raise InputError(
-            f"Column '{column}' of the {table} is blank in {n_blank:,} rows.", next_step="Correct the export."
+            f"Column '{column}' of the {table} is blank in {counted(n_blank, 'row')}.", next_step="Correct the export."
         )
     if n_distinct < n:
         raise InputError(
-            f"Column '{column}' of the {table} holds {n - n_distinct:,} ids more than once.",
+            f"Column '{column}' of the {table} holds {counted(n - n_distinct, 'id')} more than once.",
             allowed="Each stands in one row.",
             next_step="Remove the repeated rows.",
         )
@@ -173,7 +175,7 @@ def _staff(staff: pl.DataFrame, settings: Settings, as_of: datetime) -> pl.DataF
     bad = staff.filter(pl.col("fte").is_null() | (pl.col("fte") < 0) | ~pl.col("fte").is_finite()).height
     if bad:
         raise InputError(
-            f"Column 'fte' of the providers is negative or blank in {bad:,} rows.",
+            f"Column 'fte' of the providers is negative or blank in {counted(bad, 'row')}.",
             allowed="Allowed: 0 (leaves) or more; 1 is full time.",
             next_step="Correct the column.",
         )
@@ -254,7 +256,7 @@ def _with_workload(people: pl.LazyFrame, counts: dict[str, int]) -> pl.LazyFrame
     )
     if bad:
         raise InputError(
-            f"Column 'workload' of the patients is negative or not finite in {bad:,} rows.",
+            f"Column 'workload' of the patients is negative or not finite in {counted(bad, 'row')}.",
             allowed="Allowed: expected visits (or minutes) a year, 0 or more.",
             next_step="Correct the column, or leave it out to have it estimated.",
         )
@@ -268,6 +270,13 @@ def _with_workload(people: pl.LazyFrame, counts: dict[str, int]) -> pl.LazyFrame
         mean = pl.col("workload").mean()
         people = people.with_columns(pl.coalesce("workload", mean.over("unit_id"), mean))
     return people
+
+
+def _households_across(people: pl.LazyFrame) -> int:
+    """Count the households whose members are in several units: each part stays together in its own."""
+    several = pl.col("unit_id").min() != pl.col("unit_id").max()
+    homes = people.filter(pl.col("household_id").is_not_null()).group_by("household_id").agg(several=several)
+    return int(homes.select(pl.col("several").sum()).collect(engine="streaming").item())
 
 
 def _estimated(

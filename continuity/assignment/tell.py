@@ -14,7 +14,7 @@ from continuity.schema import age_band
 _GROUPS: Final = ("age_band", "sex", "language", "is_chronic")
 
 
-def of_patients(case: Case, solved: Solved, settings: Settings, known_providers: pl.Series) -> pl.DataFrame:
+def of_patients(case: Case, solved: Solved, settings: Settings, providers: pl.DataFrame) -> pl.DataFrame:
     """Give one row per patient, sorted by patient_id."""
     here, people = np.arange(case.people.height), case.people
     own, fill = case.listed, loads_before(case) / case.target
@@ -32,7 +32,7 @@ def of_patients(case: Case, solved: Solved, settings: Settings, known_providers:
             "previous_provider_id": listed,
             "is_moved": (own != -1) & (solved.choice != own),
             "is_new": own == -1,
-            "reason": reasons(case, solved, settings, known_providers),
+            "reason": reasons(case, solved, settings, providers),
             "n_visits": people["n_visits"],
             "n_visits_with_provider": case.visits[solved.choice, here].astype(np.int64),
             "n_visits_with_previous": pl.Series(seen.astype(np.int64)).set(pl.Series(own < 0), None),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from continuity.reports.plan_content import PanelPlan
 from continuity.reports.wording import Words
 
-LEAVING: Final = ("leaver", "unknown_doctor")
+LEAVING: Final = ("leaver", "unknown_doctor", "other_unit")
 BALANCE: Final = ("list_full", "balance", "with_household", "drawn")
 PER_PRICE: Final = 10
 """Units of work that a price is told for: one visit a year is too small to picture."""

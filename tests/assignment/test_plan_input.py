@@ -36,10 +36,10 @@ def twice(frame: pl.DataFrame) -> pl.DataFrame:
         ("providers", lambda t: t.with_columns(role=pl.lit("nurse")), InfeasibleError, "none is a doctor"),
         ("providers", lambda t: t.filter(unit_id="U0"), InfeasibleError, "take 80 patients of 1 unit: U1"),
         ("providers", lambda t: t.with_columns(accepts_new=pl.lit(value=False)), InfeasibleError, "no provider for"),
-        ("providers", twice, InputError, "'provider_id' of the providers holds 1 ids more than once"),
+        ("providers", twice, InputError, "'provider_id' of the providers holds 1 id more than once"),
         ("providers", lambda t: t.drop("unit_id"), InputError, "'unit_id' is missing from the providers"),
         ("providers", lambda t: t.head(0), InputError, "have no rows"),
-        ("patients", twice, InputError, "'patient_id' of the patients holds 1 ids more than once"),
+        ("patients", twice, InputError, "'patient_id' of the patients holds 1 id more than once"),
         ("patients", lambda t: with_first(t, "patient_id", None), InputError, "'patient_id' of the patients is blank"),
         ("patients", lambda t: with_first(t, "workload", -1.0), InputError, "'workload' of the patients is negative"),
         ("patients", lambda t: t.with_columns(workload=pl.lit(0.0)), InputError, "blank or 0 in every row"),
@@ -89,6 +89,15 @@ def test_a_patient_listed_with_somebody_unknown_moves_and_is_told_apart_from_a_l
     assert first["n_visits_with_previous"] is None
 
 
+def test_a_patient_listed_in_another_unit_moves_and_is_not_told_that_the_doctor_leaves(panels):
+    plan = panels.with_(patients=with_first(panels.patients, "listed_provider_id", "D11")).assign()
+    first = plan.assignments.row(0, named=True)
+    assert (first["unit_id"], first["is_moved"], first["reason"]) == ("U0", True, "other_unit")
+    assert plan.summary["reasons"]["other_unit"] == 1
+    left = panels.with_(patients=with_first(panels.patients, "listed_provider_id", "D10")).assign()
+    assert left.assignments["reason"][0] == "leaver"
+
+
 def test_a_missing_workload_becomes_the_units_mean_and_is_counted(panels):
     plan = panels.with_(patients=with_first(panels.patients, "workload", None)).assign()
     assert plan.summary["counts"]["n_workload_missing"] == 1
@@ -107,6 +116,17 @@ def test_a_household_across_units_is_kept_together_in_each(panels):
         households=True, tolerance=0.9
     )
     assert plan.assignments.group_by("unit_id").agg(n=pl.col("provider_id").n_unique())["n"].to_list() == [1, 1]
+    assert plan.summary["counts"]["n_households_across_units"] == 1
+    assert panels.assign(households=True).summary["counts"]["n_households_across_units"] == 0
+
+
+def test_a_tolerance_that_cannot_be_asked_for_is_not_advised(panels):
+    one = panels.patients.with_columns(
+        listed_provider_id="D" + pl.col("unit_id").str.slice(1) + "1", is_own_choice=pl.lit(value=True)
+    )
+    with pytest.raises(InfeasibleError, match="--infeasible nearest") as found:
+        panels.with_(patients=one).assign()
+    assert "Give --tolerance" not in str(found.value)
 
 
 def test_who_is_not_enrolled_is_left_out_and_counted(panels):

@@ -353,7 +353,7 @@ def test_bad_input_is_refused_with_counts_and_without_ids():
     bad = {
         "several rows": pl.concat([plan, plan[:1]]),
         "negative": plan.with_columns(workload=pl.lit(-1.0)),
-        "no workload": plan.with_columns(workload=pl.lit(None, dtype=pl.Float64)),
+        "without a workload": plan.with_columns(workload=pl.lit(None, dtype=pl.Float64)),
         "not in the table of providers": plan.with_columns(provider_id=pl.lit(99)),
         "workload.*missing|missing.*workload": plan.drop("workload"),
     }
@@ -365,7 +365,7 @@ def test_bad_input_is_refused_with_counts_and_without_ids():
     with pytest.raises(UsageError, match="Give as_of"):
         ct.simulate(plan, staff, replicates=1)
     two_units = staff.with_columns(unit_id=pl.col("provider_id").cast(pl.String))
-    with pytest.raises(InputError, match="10 patients have neither"):
+    with pytest.raises(InputError, match="10 patients without a provider, and without a unit"):
         ct.simulate(plan.with_columns(provider_id=pl.lit(None, dtype=pl.Int64)), two_units, replicates=1, as_of=AS_OF)
     with pytest.raises(UsageError, match="No single row"):
         ct.simulate(plan, staff, replicates=1, as_of=AS_OF).value("happiness")

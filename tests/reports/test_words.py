@@ -66,6 +66,7 @@ PLAN_COUNTS = {
     "n_workload_estimated",
     "n_locked",
     "n_households_split",
+    "n_households_across_units",
     "n_patients_without_list",
     "n_lists_told_from_visits",
 }
