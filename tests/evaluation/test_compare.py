@@ -63,6 +63,14 @@ def test_the_adjusted_mean_is_the_margin_of_the_model_of_statsmodels() -> None:
     assert found["adjusted"].to_numpy() == pytest.approx(expected, abs=1e-10)
 
 
+def test_strata_that_a_group_lacks_are_shared_out_to_those_it_has() -> None:
+    """V lacks the one patient in twenty of stratum b; its mean is over the rest, not nineteen twentieths of it."""
+    rows = pl.DataFrame({"unit": ["U", "V"] * 10, "stratum": ["b"] + ["a"] * 19, "value": [0.9] + [0.4] * 19})
+    found = standardised(rows, "unit", ["stratum"]).sort("unit")
+    assert found["share_covered"].to_list() == pytest.approx([1, 0.95])
+    assert found["standardised"].to_list() == pytest.approx([0.05 * 0.9 + 0.95 * 0.4, 0.4])
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("UV"), st.sampled_from("ab"), st.integers(0, 10)), min_size=4, max_size=40))
 def test_direct_standardisation_by_brute_force(people: list[tuple[str, str, int]]) -> None:
@@ -107,6 +115,15 @@ def test_shrinkage_lowers_the_mean_squared_error() -> None:
         mean, _ = Spread.of(estimate, error).shrunk(estimate, error)
         raw, shrunk = raw + ((estimate - truth) ** 2).sum(), shrunk + ((mean - truth) ** 2).sum()
     assert shrunk < 0.8 * raw
+
+
+def test_intervals_of_shrunk_means_hold_the_truth() -> None:
+    held = []
+    for seed in range(200):
+        truth, estimate, error = drawn_groups(np.random.default_rng(seed), between=0.03)
+        mean, left = Spread.of(estimate, error).shrunk(estimate, error)
+        held.append((np.abs(mean - truth) < Z_95 * left).mean())
+    assert 0.93 <= np.mean(held) <= 0.97
 
 
 @pytest.mark.parametrize("between", [0.0, 0.05])
