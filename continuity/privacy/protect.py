@@ -10,6 +10,7 @@ from continuity.errors import ProtectionError
 from continuity.privacy.complements import Margins, hide_complements
 from continuity.privacy.limits import Limits
 from continuity.privacy.nested import Nested, hide_nested
+from continuity.privacy.rolling import hide_rolling
 from continuity.privacy.rounding import rounded, with_shown_intervals
 from continuity.privacy.ruled import rules_of
 
@@ -129,6 +130,9 @@ def protect(
     Complements are chosen until an attacker who knows all sums over `margins` can narrow no hidden cell down to fewer
     than `min_patients` values (`continuity.privacy.complements`).
 
+    Of windows that overlap, only some that do not are shown where the steps between them would tell of a few
+    (`continuity.privacy.rolling`).
+
     A percentile (`p10`, `p25`, `median`, `p75`, `p90`, `median_days`, `p90_days`) is shown where at least
     `min_patients` patients lie beyond it, so that `p90` needs 50 patients when the limit is 5: nearer the end it is the
     value of one of a few.
@@ -148,7 +152,7 @@ def protect(
         _total=pl.lit(value=False) if totals is None else totals,
         _no_visits=pl.col("_no_visits") if "_no_visits" in frame.columns else pl.lit(value=False),
     )
-    table = _hide_parts_of_hidden(table, parent, counts)
+    table = hide_rolling(_hide_parts_of_hidden(table, parent, counts), keys, margins, limits)
     nested = None
     if same_patients is not None:
         nested = Nested(keys, same_patients, same_patients if within is None else within)
