@@ -82,8 +82,16 @@ def picture(
 
 
 def signed(value: float, words: Words) -> str:
-    """Write a difference with its sign."""
-    return ("+" if value > 0 else "") + words.style.decimals(value, PLACES)
+    """Write a difference with its sign, and without one where it is written as zero.
+
+    Examples
+    --------
+    >>> from continuity.reports.wording import words_of
+    >>> [signed(value, words_of("en")) for value in (0.0512, 0.0004, -0.0004)]
+    ['+0.051', '0.000', '0.000']
+    """
+    rounded = round(value, PLACES) or 0.0  # minus zero is zero
+    return ("+" if rounded > 0 else "") + words.style.decimals(rounded, PLACES)
 
 
 def between(low: float, high: float, words: Words) -> str:
