@@ -73,6 +73,7 @@ def assign(
                 progress("simulate")
                 summary["simulation"] = simulated(made, opened, settings, shown.simulate)
             progress("write")
+            summary["n_patients_in_workbook"] = reports.n_in_book(summary)
             reports.write_plan(page_of(made, summary), beside, language=shown.language)
             text = json.dumps(summary, indent=2, ensure_ascii=False, default=str)
             (beside / "summary.json").write_text(text, encoding="utf-8")

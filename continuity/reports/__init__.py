@@ -20,7 +20,7 @@ from continuity.reports.page import report_page
 from continuity.reports.paper import report_paper, require_typst
 from continuity.reports.pictures import FOLDER, SOURCES, figure_files, key_of
 from continuity.reports.plan import FIGURES, drawings, plan_page
-from continuity.reports.plan_book import write_book
+from continuity.reports.plan_book import n_in_book, write_book
 from continuity.reports.plan_content import PanelPlan, shown_providers
 from continuity.reports.protected import refuse_unprotected
 from continuity.reports.quality_page import quality_page
@@ -52,6 +52,7 @@ __all__ = [
     "ReportContent",
     "Run",
     "breaks_of",
+    "n_in_book",
     "require_typst",
     "run_of",
     "shown_providers",

@@ -9,6 +9,7 @@ import polars as pl
 
 from continuity.reports.charts import Canvas
 from continuity.reports.findings import Picture, Section, picture
+from continuity.reports.plan_book import book_note, n_in_book
 from continuity.reports.plan_charts import amounts, curve, shifts
 from continuity.reports.plan_content import MOST_ROWS, PanelPlan, shown_providers
 from continuity.reports.plan_grids import (
@@ -61,6 +62,7 @@ def plan_page(plan: PanelPlan, words: Words) -> str:
         tiles=tiles(plan, words),
         pictures=drawn,
         some=_some(plan, words),
+        book="" if n_in_book(said) == said["n_patients"] else book_note(plan, words),
         sections=tuple(_sections(plan, drawn, words)),
         stability=stability(plan, words),
         counts=counts_grid(plan, words),

@@ -1,7 +1,7 @@
 """The workbook of a plan, to go through it patient by patient: ids only, filters, and nothing that can execute."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -72,17 +72,34 @@ def write_book(plan: PanelPlan, path: Path, words: Words, most: int = MOST_PATIE
             fill_sheet(path, _PATIENTS, _slices(part.rows, n, words), n)
 
 
-def _part(plan: PanelPlan, words: Words, most: int) -> _Part:
-    style, reasons, n = words.style, plan.summary["reasons"], plan.summary["n_patients"]
-    staying = sum(reasons.get(code, 0) for code in _STAY)
-    rows = pl.scan_parquet(plan.assignments)
+def n_in_book(summary: Mapping[str, Any], most: int = MOST_PATIENTS) -> int:
+    """Count the patients in the workbook: all, above `most` those who change or are new, and none above that too."""
+    n, changing = int(summary["n_patients"]), _changing(summary)
+    return n if n <= most else changing if changing <= most else 0
+
+
+def book_note(plan: PanelPlan, words: Words, most: int = MOST_PATIENTS) -> str:
+    """Say which patients the workbook lists, and where the others are."""
+    style, n, changing = words.style, plan.summary["n_patients"], _changing(plan.summary)
     if n <= most:
-        return _Part(rows, words("plan.book_all"))
-    limit, changing = style.count(most), style.count(n - staying)
-    if n - staying <= most:
-        note = words("plan.book_changing", limit=limit, shown=changing, left=style.count(staying))
-        return _Part(rows.filter(~pl.col("reason").is_in(_STAY)), note)
-    return _Part(None, words("plan.book_none", limit=limit, left=changing))
+        return words("plan.book_all")
+    limit = style.count(most)
+    if changing <= most:
+        return words("plan.book_changing", limit=limit, shown=style.count(changing), left=style.count(n - changing))
+    return words("plan.book_none", limit=limit, left=style.count(changing))
+
+
+def _changing(summary: Mapping[str, Any]) -> int:
+    staying = sum(int(summary["reasons"].get(code, 0)) for code in _STAY)
+    return int(summary["n_patients"]) - staying
+
+
+def _part(plan: PanelPlan, words: Words, most: int) -> _Part:
+    rows, note, n = pl.scan_parquet(plan.assignments), book_note(plan, words, most), plan.summary["n_patients"]
+    if n <= most:
+        return _Part(rows, note)
+    changing = rows.filter(~pl.col("reason").is_in(_STAY))
+    return _Part(changing if _changing(plan.summary) <= most else None, note)
 
 
 def _grids(plan: PanelPlan, words: Words) -> Iterator[tuple[str, Grid]]:

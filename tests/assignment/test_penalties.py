@@ -28,8 +28,8 @@ def penalty_of(load: float, target: float, tolerance: float, usual: float) -> fl
     return total
 
 
-def exhaustive(panels: Panels, tolerance: float) -> float:
-    """The least cost with penalties of all plans that keep closed lists closed."""
+def exhaustive(panels: Panels, tolerance: float, cap: int = 99) -> float:
+    """The least cost with penalties of all plans that keep closed lists closed and move no more than `cap`."""
     doctors, cost = costs(panels)
     staff = panels.providers.filter(pl.col("fte") > 0)
     is_open = dict(staff.select("provider_id", "accepts_new").iter_rows())
@@ -39,8 +39,10 @@ def exhaustive(panels: Panels, tolerance: float) -> float:
         for column, doctor in enumerate(doctors):
             if not is_open[doctor] and doctor != own:
                 cost[row, column] = np.inf
-    best = np.inf
+    best, lists = np.inf, panels.patients["listed_provider_id"].to_list()
     for choice in itertools.product(range(len(doctors)), repeat=work.size):
+        if sum(own is not None and own != doctors[j] for own, j in zip(lists, choice, strict=True)) > cap:
+            continue
         load = np.bincount(choice, work, len(doctors))
         total = cost[np.arange(work.size), choice].sum()
         total += sum(penalty_of(a, b, tolerance, work.mean()) for a, b in zip(load, target, strict=True))
@@ -71,6 +73,33 @@ def test_a_small_plan_with_penalties_is_the_best_there_is(seed):
     best = exhaustive(panels, 0.05)
     assert plan.summary["cost"] + plan.summary["penalty"] == pytest.approx(best, abs=1e-6)
     assert plan.summary["lower_bound"] <= plan.summary["tightest_bound"] <= best + 1e-9
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_cap_on_moves_is_kept_where_bands_give_way_and_the_bound_is_of_both(seed):
+    panels = closed(made(n=7, m=3, seed=seed), 2)
+    choices = {"tolerance": 0.05, "infeasible": "penalty", "as_of": TODAY}
+    free = panels.assign(**choices).summary["n_moved"]
+    leaver = panels.providers["provider_id"][0]
+    fewest = int((panels.patients["listed_provider_id"] == leaver).sum())
+    for cap in range(fewest, free):
+        plan = panels.assign(max_moves=cap, **choices)
+        best = exhaustive(panels, 0.05, cap)
+        assert plan.summary["n_moved"] <= cap
+        assert plan.summary["lower_bound"] <= plan.summary["tightest_bound"] <= best + 1e-9
+        assert plan.summary["cost"] + plan.summary["penalty"] >= best - 1e-9
+
+
+def test_a_cap_on_moves_over_a_unit_whose_bands_give_way():
+    panels = infeasible()
+    free = panels.assign(infeasible="penalty", as_of=TODAY)
+    cap = free.summary["n_moved"] // 2
+    plan = panels.assign(infeasible="penalty", as_of=TODAY, max_moves=cap)
+    worth = plan.summary["cost"] + plan.summary["penalty"]
+    assert 0 < plan.summary["n_moved"] <= cap
+    assert plan.summary["lower_bound"] <= worth
+    assert worth >= free.summary["cost"] + free.summary["penalty"] - 1e-6
+    assert plan.gap < 0.02
 
 
 def test_the_penalty_is_that_of_its_definition_and_the_gap_is_small():

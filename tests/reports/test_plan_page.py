@@ -15,9 +15,9 @@ from continuity import reports
 from continuity.cli.main import run
 from continuity.errors import ProtectionError
 from continuity.pipeline.explain_plan import fairness
-from continuity.reports import PanelPlan, write_plan
+from continuity.reports import PanelPlan, plan_book, write_plan
 from continuity.reports.plan import plan_page
-from continuity.reports.plan_book import write_book
+from continuity.reports.plan_book import n_in_book, write_book
 from continuity.reports.plan_content import MOST_ROWS, shown_providers
 from continuity.reports.plan_grids import curve_grid, fairness_grid, providers_grid
 from continuity.reports.plan_reasons import reason_line
@@ -221,9 +221,20 @@ def test_a_workbook_too_large_says_what_it_leaves_out(
     expected = {"all": plan.summary["n_patients"], "changing": changing, "none": None}[shown]
     name = terms("plan.book_patients")
     assert (book[name].max_row - 1 if name in book.sheetnames else None) == expected
+    assert n_in_book(plan.summary, most) == (expected or 0)
     cover = "\n".join(str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row if cell.value)
     assert ("assignments.parquet" in cover) == (shown != "all")
     assert [path.name for path in tmp_path.iterdir()] == ["plan.xlsx"]
+
+
+def test_the_page_and_the_summary_say_that_the_workbook_lists_not_all(site: dict[Language, Path]) -> None:
+    said, terms = summary_of(site["en"]), words_of("en")
+    assert said["n_patients_in_workbook"] == said["n_patients"]
+    plan = plan_in(site["en"], n_patients=10**6, reasons={"kept": 900_000, "list_full": 100_000})
+    note = plan_book.book_note(plan, terms)
+    assert "900,000" in note
+    assert note in plan_page(plan, terms)
+    assert "plan.xlsx: " not in plan_page(plan_in(site["en"]), terms)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
