@@ -1,6 +1,7 @@
 """Bad input gives one clear error, or a treatment that is counted; files are written whole or not at all."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -96,6 +97,16 @@ def test_a_patient_listed_in_another_unit_moves_and_is_not_told_that_the_doctor_
     assert plan.summary["reasons"]["other_unit"] == 1
     left = panels.with_(patients=with_first(panels.patients, "listed_provider_id", "D10")).assign()
     assert left.assignments["reason"][0] == "leaver"
+
+
+@pytest.mark.parametrize(("chosen", "n_locked"), [(date(2025, 1, 1), 0), (date(2025, 1, 2), 1), (None, 1)])
+def test_an_own_choice_binds_for_a_year_to_the_day(panels, chosen, n_locked):
+    at = panels.patients["listed_provider_id"].to_list().index("D01")
+    own = panels.add("patients", is_own_choice=[i == at for i in range(160)])
+    own = own.with_(patients=own.patients.with_columns(listed_from=pl.lit(chosen, pl.Date)))
+    plan = own.assign(as_of=TODAY, tolerance=0.3)
+    assert plan.summary["counts"]["n_locked"] == n_locked
+    assert plan.assignments["reason"].to_list().count("own_choice") == n_locked
 
 
 def test_a_missing_workload_becomes_the_units_mean_and_is_counted(panels):
