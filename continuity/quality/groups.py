@@ -21,7 +21,7 @@ MIN_ELAPSED: Final = 0.9
 
 _PLACES: Final = ("unit_id", "team_id", "area_code")
 _MIN_ROWS_A_NAME: Final = 200  # mean rows of a group: a column that was mixed up with patients' ids has fewer
-_PERSONAL_CODE: Final = re.compile(r"\d{6}[-+A-Za-z]\d{3}\w")
+_PERSONAL_CODE: Final = re.compile(r"\d{6}\s?[-+A-Za-z\u2010-\u2014\u2212]\s?\d{3}\w")
 _HIGH: Final = pl.lit(2**64, dtype=pl.Int128)
 _HALF: Final = 2**63
 

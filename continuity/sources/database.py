@@ -22,7 +22,9 @@ from continuity.sources.base import ReadOptions, Tables
 from continuity.sources.servers import DuckDB, Postgres, Server, SQLite, selected
 from continuity.sources.text import typed
 
-_ADDRESS: Final = re.compile(r"\s*[a-z][a-z0-9+.-]*:/?/|.*\bpassword\s*=", re.IGNORECASE | re.DOTALL)
+_ADDRESS: Final = re.compile(
+    r"\s*[a-z][a-z0-9+.-]*:/?/|\s*//[^/]*@|.*\b(?:password|pwd)\s*=", re.IGNORECASE | re.DOTALL
+)
 _SCHEMES: Final = ("postgresql", "postgres")
 _SECRETS: Final = ("password", "sslpassword")
 _WRITTEN: Final = ("boolean", "text", "word", "texts")  # kinds that databases keep as whole numbers: 1 for yes, codes

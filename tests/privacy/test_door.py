@@ -132,6 +132,12 @@ def test_names_are_left_out_and_said_without_a_key_too(tmp_path: Path) -> None:
     ]
 
 
+def test_names_in_a_text_file_without_any_code_are_left_out_and_said(tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text(HEAD.replace("selite", "sukunimi") + ROWS)
+    counts = [(c.what, c.n_rows) for c in Inputs(tmp_path / "v.csv").read().counts]
+    assert ("column 'sukunimi' of v.csv left out: it names or reaches a person", 60) in counts
+
+
 PERSONAL = [
     "nimi",
     "Etunimi",
@@ -204,13 +210,14 @@ def test_a_column_that_is_asked_for_names_nobody() -> None:
 def test_resources_are_looked_through_line_by_line(tmp_path: Path) -> None:
     from continuity.privacy.door import look, refuse_codes
 
-    person = {"resourceType": "Patient", "id": "1", "name": [{"family": "X"}], "identifier": [{"value": CODE}]}
+    named = {field: [{"value": "X"}] for field in ("name", "telecom", "address", "photo", "contact")}
+    person = {"resourceType": "Patient", "id": "1", **named, "identifier": [{"value": CODE}]}
     text = "".join(json.dumps({**person, "id": str(n)}) + "\n" for n in range(3))
     (tmp_path / "Patient.ndjson").write_text(text)
     (tmp_path / "Patient.1.ndjson.gz").write_bytes(gzip.compress(text.encode()))
     for name in ("Patient.ndjson", "Patient.1.ndjson.gz"):
         found = look([tmp_path / name], ReadOptions())
-        assert found[0].names == {"name": 3}
+        assert found[0].names == dict.fromkeys(named, 3)
         with pytest.raises(InputError, match=r"column 'identifier.value' \(3 rows\)"):
             refuse_codes(found)
 

@@ -229,6 +229,22 @@ def test_the_busiest_patient_and_provider_are_counted_in_their_own_units() -> No
     assert finding.share_unexpected == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize(("days", "n_off", "has_left"), [(0, 0, 0), (1, 2, 1)])
+def test_the_last_day_at_work_is_a_day_at_work(days: int, n_off: int, has_left: int) -> None:
+    last = date(2025, 3, 3)
+    tables = {
+        "visits": pl.LazyFrame({"patient_id": ["P", "P"], "visit_at": [datetime(2025, 3, 3, 15)] * 2})
+        .with_columns(provider_id=pl.lit("D"))
+        .select("patient_id", "visit_at", "provider_id"),
+        "patients": pl.LazyFrame({"patient_id": ["P"], "listed_provider_id": ["D"]}),
+        "providers": pl.LazyFrame({
+            "provider_id": ["D"], "active_from": [date(2020, 1, 1)], "active_to": [last - timedelta(days=days)]
+        }),
+    }  # fmt: skip
+    found = {f.key: f.n_unexpected for f in check(tables, today=date(2026, 1, 1)).findings}
+    assert (found["visit_provider_active"], found["patient_listed_provider_active"]) == (n_off, has_left)
+
+
 def test_visits_without_an_id_make_no_busy_stranger() -> None:
     nobody = pl.LazyFrame(
         {"patient_id": range(300), "provider_id": [None] * 300}, schema_overrides={"provider_id": pl.String}

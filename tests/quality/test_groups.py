@@ -109,7 +109,12 @@ def test_units_are_named_and_a_month_is_too():
 
 @pytest.mark.parametrize(
     ("by", "names"),
-    [("unit_id", ["010190-999X", "B"]), ("unit_id", [f"P{i}" for i in range(20)]), ("provider_id", ["D1", "D2"])],
+    [
+        ("unit_id", ["010190-999X", "B"]),
+        ("unit_id", ["010190 – 999X", "B"]),
+        ("unit_id", [f"P{i}" for i in range(20)]),
+        ("provider_id", ["D1", "D2"]),
+    ],
 )
 def test_people_are_never_named(by, names):
     """Neither a personal code, nor ids of which there are many, nor a column of people."""

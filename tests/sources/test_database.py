@@ -183,6 +183,8 @@ PASSWORDS = [
     "postgres://host/care?user=me&PASSWORD=hush",
     "postgresql://host/care?sslpassword=hush",
     "host=h dbname=care password=hush",
+    "Server=h;Database=care;Uid=me;Pwd=hush;",
+    "//me:hush@host/care",
     "postgresql://me:hush@[host/care",
 ]
 
