@@ -1,5 +1,6 @@
 """The effect of a roll-out for everybody and for groups, and its disclosure control."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -61,6 +62,7 @@ def protected_effects(frame: pl.DataFrame, sources: Sources, measured: Measured,
 
     The mean of a time series is hidden where it would tell the one hidden effect of a unit.
     """
+    frame = frame.with_columns(_no_patients=_tells_of_few(frame, job))
     units = groups_of(sources, ["unit_id"], measured.per_patient)
     known = measured.pairs.filter(pl.col("actor").is_not_null()).join(units, on="patient_id")
     per_unit = known.group_by(pl.col("unit_id").cast(pl.String)).agg(n_providers=pl.col("actor").n_unique())
@@ -80,6 +82,32 @@ def protected_effects(frame: pl.DataFrame, sources: Sources, measured: Measured,
     of_mean = pl.col("group").replace_strict(tells, default=True, return_dtype=pl.Boolean)
     held = judged.with_columns(n_providers=pl.when(is_mean & of_mean).then(0).otherwise("n_providers"))
     return protect(held, name="effects", keys=_KEYS, limits=job.limits)
+
+
+def _tells_of_few(frame: pl.DataFrame, job: EvaluateJob) -> pl.Series:
+    """Tell which rows may not say their patients, because those of others less these are a few.
+
+    What everybody has more than the groups of a column is a group that is left out or hidden; what the mean has more
+    than one time is who came at other times alone.
+    """
+    few = job.limits.min_patients
+    n, group = pl.col("n_patients"), pl.col("group")
+    part = group.str.extract("^(" + "|".join(map(re.escape, job.by)) + ")=") if job.by else pl.lit(None, pl.String)
+    unit = pl.lit(None, pl.String)
+    if job.design == "its":
+        unit = pl.when(part.is_null()).then(group).otherwise(group.str.extract("^.*, (.*)$"))
+    rows = frame.select("term", "group", "event_time", n, _part=part, _unit=unit).with_row_index("row")
+    shown = rows.filter(n >= few)
+    cell = ["term", "event_time", "_unit"]
+    groups = shown.filter(pl.col("_part").is_not_null()).group_by(*cell, "_part").agg(_sum=n.sum())
+    rest = groups.join(shown.filter(pl.col("_part").is_null()), on=cell, nulls_equal=True)
+    told = rest.filter((n != pl.col("_sum")) & ((n - pl.col("_sum")).abs() < few))["_part"].unique()
+    means = shown.filter(term="att").select("group", _all=n)
+    apart = pl.col("_all") - n
+    once = shown.join(means, on="group", nulls_equal=True).filter((apart != 0) & (apart < few))["row"]
+    return rows.select(
+        pl.col("_part").is_in(told.implode()).fill_null(value=False) | pl.col("row").is_in(once.implode())
+    ).to_series()
 
 
 def as_protected(summary: Mapping[str, Any], table: ProtectedTable) -> dict[str, Any]:

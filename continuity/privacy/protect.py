@@ -17,6 +17,7 @@ from continuity.privacy.ruled import rules_of
 SUPPRESSED: Final = "suppressed"
 _KEY_OF_THE_HOUSE: Final = object()  # only `protect` holds it, so only `protect` can build a ProtectedTable
 _SIZES: Final = {"n_patients": "min_patients", "n_visits": "min_visits", "n_providers": "min_providers"}
+_WITHHELD: Final = {"n_visits": "_no_visits", "n_patients": "_no_patients"}  # who says that a number stays back
 _BEYOND: Final = {
     "p10": 0.10,
     "p25": 0.25,
@@ -90,7 +91,7 @@ def protect(
         One row per cell, with `n_patients` and, where they apply, `n_visits`, `n_providers` and
         `share_largest_provider` (0-1). Every column that is not a key loses its value in a suppressed cell. Columns
         whose names start with ``_`` may be named in `margins` and are left out. A row that is true in ``_no_visits``
-        is judged with its n_visits and shown without them.
+        is judged with its n_visits and shown without them; so is one in ``_no_patients`` with its n_patients.
     name : str
         What the table is called in files and in the manifest.
     keys : sequence of str
@@ -150,7 +151,7 @@ def protect(
     table = table.with_columns(
         _hidden=_too_small(frame, limits),
         _total=pl.lit(value=False) if totals is None else totals,
-        _no_visits=pl.col("_no_visits") if "_no_visits" in frame.columns else pl.lit(value=False),
+        **{name: pl.col(name) if name in frame.columns else pl.lit(value=False) for name in _WITHHELD.values()},
     )
     table = hide_rolling(_hide_parts_of_hidden(table, parent, counts), keys, margins, limits)
     nested = None
@@ -268,8 +269,8 @@ def _without_hidden(table: pl.DataFrame, keys: Sequence[str], limits: Limits) ->
 
 def _is_shown(column: str, limits: Limits) -> pl.Expr:
     shown = ~pl.col("_hidden")
-    if column == "n_visits":
-        return shown & ~pl.col("_no_visits")
+    if column in _WITHHELD:
+        return shown & ~pl.col(_WITHHELD[column])
     if column not in _BEYOND:
         return shown
     needed = round(limits.min_patients / _BEYOND[column])  # a whole number: 10, 4 and 2 times the limit

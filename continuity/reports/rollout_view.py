@@ -120,7 +120,8 @@ def _row(row: Row, words: Words, *, with_time: bool) -> tuple[Cell, ...]:
         *times,
         Cell(hidden) if estimate is None else Cell(signed(estimate, words), "decimal", estimate),
         Cell(hidden) if low is None else Cell(between(low, row["ci_high"], words), "decimal"),
-        *(_count(row[name], hidden, words) for name in ("n_units", "n_patients")),
+        _count(row["n_units"], hidden, words),
+        _count(row["n_patients"], words("reason.suppressed"), words),
     )
 
 

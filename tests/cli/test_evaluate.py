@@ -238,3 +238,33 @@ def test_the_methods_text_has_the_numbers_of_the_effects(cli: "Run", folder: Pat
     for key in ("borusyak2024", "mackinnon2023"):
         assert f"@{key}" in text
         assert f"[{key}]" in references
+
+
+@pytest.mark.parametrize("design", ["event-study", "its"])
+def test_what_the_groups_leave_over_tells_of_nobody(cli: "Run", folder: Path, tmp_path: Path, design: str) -> None:
+    """Sex is unknown of a few: what everybody has more than women and men would be their number."""
+    often = pl.read_parquet(folder / "visits.parquet")["patient_id"].value_counts(sort=True).head(3)["patient_id"]
+    sex = (
+        pl.when(pl.col("patient_id").is_in(often.implode()))
+        .then(pl.lit("unknown"))
+        .otherwise(pl.col("sex").replace({"unknown": "female", "other": "female"}))
+    )
+    pl.read_parquet(folder / "patients.parquet").with_columns(sex=sex).write_parquet(tmp_path / "patients.parquet")
+    asked = ["--design", design, "--index", "upc", "--role", "doctor", "--by", "sex", "--min-providers", "3"]
+    asked += ["--patients", tmp_path / "patients.parquet", "--rollout", folder / "starts.csv", "-o", tmp_path / "out"]
+    asked += [*WINDOWS, "--every", "2mo", "--period", "2mo"]
+    outcome = cli("evaluate", folder / "visits.parquet", *asked)
+    assert outcome.code == 0, outcome.err
+    effects = pl.read_parquet(tmp_path / "out" / "effects.parquet")
+    group, n = pl.col("group"), pl.col("n_patients")
+    parts = effects.with_columns(
+        part=group.str.extract("^(sex=[a-z]+)"), unit=group.str.replace("^sex=[a-z]+", "").str.strip_chars_start(", ")
+    ).with_columns(pl.col("unit").replace("", None))
+    cell = ["term", "event_time", "unit"]
+    known = parts.filter(n.is_not_null())
+    groups = known.filter(pl.col("part").is_not_null()).group_by(cell).agg(of_groups=n.sum())
+    both = known.filter(pl.col("part").is_null()).join(groups, on=cell, nulls_equal=True)
+    rest = (both["n_patients"] - both["of_groups"]).to_list()
+    assert not [left for left in rest if 1 <= abs(left) < 5]
+    withheld = effects.filter(n.is_null(), pl.col("estimate").is_not_null(), pl.col("undefined_reason").is_null())
+    assert set(withheld["group"].str.slice(0, 4)) == {"sex="}  # the estimates stay
