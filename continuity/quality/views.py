@@ -160,11 +160,21 @@ def missing_for(table: TableName, columns: Iterable[str], schemas: Mapping[Table
     tuple of str
         ``patients`` for an absent table, ``patients.birth_year`` for an absent column; empty when nothing is absent.
     """
-    needed = [f"{table}."]
-    for column in columns:
-        derived = DERIVED[table].get(column)
-        needed += derived.needs if derived else (f"{table}.{column}",)
+    needed = [f"{table}.", *sources_of(table, columns)]
     return tuple(dict.fromkeys(gap for need in needed if (gap := _gap(need, schemas))))
+
+
+def sources_of(table: TableName, columns: Iterable[str]) -> tuple[str, ...]:
+    """Give the columns of the files that canonical or derived columns come from.
+
+    Examples
+    --------
+    >>> sources_of("visits", ["visit_id", "is_in_future"])
+    ('visits.visit_id', 'visits.visit_at')
+    """
+    derived = DERIVED[table]
+    needed = [derived[name].needs if name in derived else (f"{table}.{name}",) for name in columns]
+    return tuple(dict.fromkeys(need for needs in needed for need in needs))
 
 
 def _gap(need: str, schemas: Mapping[TableName, pl.Schema]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from continuity.quality.views import sources_of
 from continuity.reports.grids import Cell, Grid, number
 from continuity.reports.rendering import render
 from continuity.reports.wording import Words
@@ -140,8 +141,10 @@ def _title(finding: "Finding | Trend", words: Words) -> str:
 
 
 def _where(finding: "Finding", words: Words) -> str:
+    """Name the columns of the file: a data owner finds no derived ones there."""
     table = words.of_code("source_table", finding.table)
-    return f"{table} ({', '.join(finding.columns)})" if finding.columns else table
+    columns = [name.removeprefix(f"{finding.table}.") for name in sources_of(finding.table, finding.columns)]
+    return f"{table} ({', '.join(columns)})" if columns else table
 
 
 def _trend(trend: "Trend", words: Words) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from continuity.cli.main import run
 from continuity.quality.suites import default_folder, read_suites
+from continuity.quality.views import DERIVED
 from continuity.synthetic import Dirt, Setting, generate
 from continuity.synthetic.dirt import HOSTILE
 from continuity.vocabulary import words
@@ -70,6 +71,7 @@ def test_a_poisoned_fixture_stops_or_warns_and_names_nobody(
     for key in failed:
         assert by_key[key]["texts"]["fi"]["title"] in printed.out
     assert page.count("<h3>") >= len(failed)
+    assert not re.search(rf"[(]({'|'.join(name for derived in DERIVED.values() for name in derived)})[,)]", page)
     for text in (printed.out, printed.err, page, json.dumps(result, ensure_ascii=False)):
         assert not PERSON.search(text)
         assert not any(identity in text for identity in HOSTILE[:2])
