@@ -14,6 +14,7 @@ from continuity.metrics.engine.prepare import Sources
 from continuity.pipeline.evaluate_job import EvaluateJob
 from continuity.pipeline.summary import groups_of
 from continuity.privacy import Limits, ProtectedTable, protect
+from continuity.privacy.rounding import coarse
 
 _WINDOW: Final = ("window_start", "window_end")
 _CELL: Final = ("term", "group", "event_time")
@@ -53,7 +54,7 @@ def compared(sources: Sources, measured: Measured, job: EvaluateJob) -> tuple[Pr
         margins=[_CELL],  # the sums over groups are looked at in `_hidden`
         limits=job.limits,
     )
-    shown_ends = {column: _with_ends(found, table.frame, column) for column, found in comparisons.items()}
+    shown_ends = {column: _with_ends(found, table.frame, column, job.limits) for column, found in comparisons.items()}
     return table, {"index": job.key, "adjust": list(job.adjust), "comparisons": shown_ends}
 
 
@@ -133,14 +134,18 @@ def _among_shown(shown: pl.DataFrame, last: pl.DataFrame, every: Effects, column
     return Effects(among.frame, {**every.summary, **said, "n_groups_compared": n_compared})
 
 
-def _with_ends(found: Mapping[str, Any], effects: pl.DataFrame, column: str) -> dict[str, Any]:
+def _with_ends(found: Mapping[str, Any], effects: pl.DataFrame, column: str, limits: Limits) -> dict[str, Any]:
     """Take the lowest and the highest mean as they are shown, of groups that are held against the funnel."""
     last = effects.filter(pl.col("event_time").is_null(), pl.col("group").str.starts_with(f"{column}="))
     judged = last.filter(term="funnel_998").drop_nulls("ci_low").select("group")
-    means = last.filter(term="mean").join(judged, on="group", how="semi")["estimate"].drop_nulls()
+    rows = last.filter(term="mean").join(judged, on="group", how="semi").drop_nulls("estimate")
+    means = rows["estimate"]
     if means.len() < 2:
         return {**found, **dict.fromkeys(_ACROSS)}
-    return {**found, "lowest": means.min(), "highest": means.max()}
+    fewest: int | None = rows["n_patients"].min()  # type: ignore[assignment] # min of Int64 is int or None
+    p = found["q_p_value"] if limits.round_to == 1 else round(found["q_p_value"], 2)
+    sd = coarse(found["between_sd"], fewest, limits)
+    return {**found, "between_sd": sd, "q_p_value": p, "lowest": means.min(), "highest": means.max()}
 
 
 def _providers(rows: pl.DataFrame, pairs: pl.DataFrame, column: str) -> pl.DataFrame:

@@ -20,6 +20,9 @@ from continuity.privacy import ProtectedTable, protect
 _KEYS: Final = ("term", "group", "event_time")
 ESTIMATORS: Final[Mapping[str, Callable[..., Effects]]] = {"event-study": event_study, "its": interrupted_time_series}
 
+_EFFECT: Final = ("att", "std_error", "ci_low", "ci_high")
+_P: Final = ("p_value", "pretrend_p", "placebo_units_p")
+
 
 def rollout_effects(
     sources: Sources, measured: Measured, rollout: pl.DataFrame, job: EvaluateJob
@@ -111,8 +114,16 @@ def _tells_of_few(frame: pl.DataFrame, job: EvaluateJob) -> pl.Series:
 
 
 def as_protected(summary: Mapping[str, Any], table: ProtectedTable) -> dict[str, Any]:
-    """Hide the mean effect where its row is hidden."""
+    """Hide the mean effect where its row is hidden, and round it as its row is rounded."""
     overall = table.frame.filter(pl.col("term") == "att", pl.col("group").is_null())
     hidden = overall["undefined_reason"].eq_missing(pl.Series(["suppressed"])).any()
-    told = ("att", "std_error", "ci_low", "ci_high", "p_value", "pretrend_p", "placebo_units_p")
-    return {name: None if hidden and name in told else value for name, value in summary.items()}
+    found = {name: None if hidden and name in (*_EFFECT, *_P) else value for name, value in summary.items()}
+    if hidden or table.limits.round_to == 1 or overall.height != 1:
+        return found
+    told: dict[str, Any] = overall.select(pl.col("estimate").alias("att"), *_EFFECT[1:]).row(0, named=True)
+    return {**found, **{name: told[name] for name in _EFFECT if name in found}, **_two_digits(found)}
+
+
+def _two_digits(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a p value with two decimals: with the effect, exact, it would tell the exact error."""
+    return {name: found[name] if found[name] is None else round(found[name], 2) for name in _P if name in found}

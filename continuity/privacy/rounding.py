@@ -74,8 +74,40 @@ def with_shown_intervals(table: pl.DataFrame, limits: Limits) -> pl.DataFrame:
         .otherwise(ends["ci_high"]),
     }
     return table.with_columns(
-        pl.when(pl.col(name).is_not_null()).then(end.round(_DECIMALS)).alias(name) for name, end in cut.items()
+        pl.when(pl.col(name).is_not_null() & pl.col("std_error").is_not_null())
+        .then(end.round(_DECIMALS))
+        .otherwise(name)  # limits of a funnel and of ranks have no error; they are rounded as estimates are
+        .alias(name)
+        for name, end in cut.items()
     )
+
+
+def coarse(value: float | None, n_patients: int | None, limits: Limits) -> float | None:
+    """Round a number that stands beside a table as the table rounds an estimate of so many patients.
+
+    Parameters
+    ----------
+    value : float or None
+    n_patients : int or None
+        As shown; without it the number is not shown either.
+    limits : Limits
+
+    Returns
+    -------
+    float or None
+        The number as it is where nothing is rounded.
+
+    Examples
+    --------
+    >>> coarse(2.0377358490566038, 55, Limits(round_to=5)), coarse(2.0377358490566038, 55, Limits())
+    (2.04, 2.0377358490566038)
+    """
+    if value is None or limits.round_to == 1:
+        return value
+    if n_patients is None:
+        return None
+    step = float(pl.select(_step(pl.lit(max(n_patients - limits.round_to / 2, 1.0)))).item())
+    return round(round(value / step) * step, _DECIMALS)
 
 
 def _multiple(value: pl.Expr, limits: Limits) -> pl.Expr:

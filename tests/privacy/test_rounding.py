@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from continuity.cli.main import run
+from continuity.pipeline.rollout import as_protected
 from continuity.privacy import Limits, protect
 from continuity.synthetic import Setting, write
 
@@ -116,11 +117,29 @@ def test_every_table_of_a_report_is_rounded(files: list[str], tmp_path: Path) ->
 
 
 def test_a_comparison_is_rounded_from_the_command_line(files: list[str], tmp_path: Path) -> None:
-    asked = ["--design", "compare", "--index", "coc", "--by", "sex", "--round-to", "5", "--output", str(tmp_path)]
+    asked = ["--design", "compare", "--index", "coc", "--by", "age_band", "--round-to", "5", "--output", str(tmp_path)]
     assert run(["evaluate", *files, *asked, "--quiet"]) == 0
     effects = pl.read_parquet(tmp_path / "effects.parquet")
     assert counts(effects)
     assert all(n % 5 == 0 for n in counts(effects))
+    found = json.loads((tmp_path / "summary.json").read_text())["comparisons"]["age_band"]
+    shown = effects.filter(pl.col("event_time").is_null(), term="mean")["estimate"].drop_nulls()
+    assert found["lowest"] in shown.to_list()
+    assert found["between_sd"] == round(found["between_sd"], 3)  # a step of some hundred patients
+    assert found["q_p_value"] == round(found["q_p_value"], 2)
+
+
+def test_the_mean_effect_is_rounded_as_its_row_is() -> None:
+    row = {"term": "att", "group": None, "event_time": None, "estimate": 0.03731234, "std_error": 0.0123456}
+    ends = {"ci_low": 0.0131, "ci_high": 0.0615, "n_patients": 453, "n_providers": 60}
+    frame = pl.DataFrame([row | ends], schema_overrides={"group": pl.String, "event_time": pl.Int64})
+    table = protect(frame, name="effects", keys=("term", "group", "event_time"), limits=Limits(round_to=5))
+    exact = {"att": 0.03731234, "ci_low": 0.0131, "ci_high": 0.0615, "p_value": 0.012345, "pretrend_p": None}
+    said = as_protected(exact | {"n_clusters": 8}, table)
+    shown = table.frame.row(0, named=True)
+    assert (said["att"], said["ci_low"], said["ci_high"]) == (shown["estimate"], shown["ci_low"], shown["ci_high"])
+    assert said["att"] != exact["att"]
+    assert (said["p_value"], said["pretrend_p"], said["n_clusters"]) == (0.01, None, 8)
 
 
 def test_rounding_to_nothing_is_refused(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
