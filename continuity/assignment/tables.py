@@ -75,6 +75,7 @@ def open_tables(patients: Any, providers: Any, visits: Any, settings: Settings) 
     local = pl.col("visit_at").dt.replace_time_zone(None).cast(pl.Datetime("us"))
     seen = every.select("patient_id", "provider_id", visit_at=local)
     as_of, start, counts = _window(seen, settings)
+    counts |= _repeated(every)
     table = _staff(staff.collect(engine="streaming"), settings, as_of)
     _refuse_bad_ids(people, "patients", "patient_id")
     if "unit_id" not in people.collect_schema() and table["unit_id"].null_count() == table.height:
@@ -145,6 +146,15 @@ def _window(seen: pl.LazyFrame, settings: Settings) -> tuple[datetime, datetime,
         ).sum(),
     ).collect(engine="streaming")
     return as_of, start, {name: int(n) for name, n in counted.row(0, named=True).items()}
+
+
+def _repeated(visits: pl.LazyFrame) -> dict[str, int]:
+    """Count the visits whose id stands in an earlier row too; each row counts, as in the indices."""
+    if "visit_id" not in visits.collect_schema():
+        return {}
+    number = pl.col("visit_id").drop_nulls()
+    n = visits.select(number.len().cast(pl.Int64) - number.n_unique().cast(pl.Int64)).collect(engine="streaming")
+    return {"n_visits_repeated_id": int(n.item())}
 
 
 def _refuse_bad_ids(frame: pl.LazyFrame, table: str, column: str) -> None:

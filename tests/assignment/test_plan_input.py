@@ -240,3 +240,11 @@ def test_an_impossible_plan_exits_with_5_and_writes_nothing(written, panels, tmp
 def test_a_plan_without_patients_is_refused(written, tmp_path, capfd):
     assert run([*written[:3], "--output", str(tmp_path / "out")]) == 3
     assert "There is no table of patients" in capfd.readouterr().err
+
+
+def test_repeated_ids_of_visits_are_counted(panels):
+    numbered = panels.visits.with_row_index("visit_id").with_columns(pl.col("visit_id").cast(pl.String))
+    twice = pl.concat([numbered, numbered.head(3)])
+    assert panels.with_(visits=numbered).assign().summary["counts"]["n_visits_repeated_id"] == 0
+    assert panels.with_(visits=twice).assign().summary["counts"]["n_visits_repeated_id"] == 3
+    assert "n_visits_repeated_id" not in panels.with_(visits=numbered.drop("visit_id")).assign().summary["counts"]

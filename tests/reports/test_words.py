@@ -61,6 +61,7 @@ MIX = {"n_visits_class", "age_band", "sex", "unit_id", "area_code", "is_chronic"
 PLAN_COUNTS = {
     "n_visits_outside_lookback",
     "n_visits_unknown_provider",
+    "n_visits_repeated_id",
     "n_patients_not_enrolled",
     "n_workload_missing",
     "n_workload_estimated",
