@@ -224,7 +224,8 @@ def _reason(row: Row, column: str, words: Words) -> str:
     if reason is not None:
         return words.of_code("reason", reason)
     # a count, share or percentile that is null in a row that is shown was hidden alone, for few stand behind it; a
-    # share of visits has no value of one patient that could be exactly 1
-    alone = column.startswith(("n_", "share_")) or column in _PERCENTILES
-    hidden_alone = alone and (column, row.get("index")) != ("share_perfect", OWN_SHARE)
-    return words(f"reason.{SUPPRESSED if hidden_alone else 'missing'}")
+    # share of visits has no values of patients that could be exactly 1 or lie in an order
+    of_values = column == "share_perfect" or column in _PERCENTILES
+    hidden_alone = column.startswith(("n_", "share_")) or column in _PERCENTILES
+    has_none = of_values and row.get("index") == OWN_SHARE
+    return words(f"reason.{SUPPRESSED if hidden_alone and not has_none else 'missing'}")

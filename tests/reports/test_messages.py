@@ -132,6 +132,8 @@ def row(**values: Any) -> dict[str, Any]:
         (row(n_undefined=None), "n_undefined", "peitetty"),
         (row(share_perfect=None), "share_perfect", "peitetty"),
         (row(share_perfect=None, index="own_visit_share"), "share_perfect", "–"),
+        (row(median=None), "median", "peitetty"),
+        (row(median=None, index="own_visit_share"), "median", "–"),
         (row(bound_low=None, bound_high=None), "bounds", "–"),
         (row(ci_low=0.1, ci_high=0.2), "interval", "0,10–0,20"),
         (row(unit_id=None), "unit_id", "yksikkö tuntematon"),
