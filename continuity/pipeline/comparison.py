@@ -142,7 +142,7 @@ def _with_ends(found: Mapping[str, Any], effects: pl.DataFrame, column: str, lim
     means = rows["estimate"]
     if means.len() < 2:
         return {**found, **dict.fromkeys(_ACROSS)}
-    fewest: int | None = rows["n_patients"].min()  # type: ignore[assignment] # min of Int64 is int or None
+    fewest = min(rows["n_patients"].drop_nulls().to_list(), default=None)
     p = found["q_p_value"] if limits.round_to == 1 else round(found["q_p_value"], 2)
     sd = coarse(found["between_sd"], fewest, limits)
     return {**found, "between_sd": sd, "q_p_value": p, "lowest": means.min(), "highest": means.max()}

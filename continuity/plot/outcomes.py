@@ -9,6 +9,7 @@ from continuity.evaluation import Associations
 from continuity.privacy import protect
 from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Canvas, finish
 from continuity.reports.label_places import cut
+from continuity.reports.rows import ends
 from continuity.reports.wording import words_of
 from continuity.vocabulary import Language, words
 
@@ -141,7 +142,7 @@ def _title(rows: pl.DataFrame, said: dict[str, str]) -> str:
 def _scale(rows: pl.DataFrame) -> "alt.Scale":
     import altair as alt
 
-    low, high = float(rows["ci_low"].min() or 1), float(rows["ci_high"].max() or 1)  # type: ignore[arg-type] # floats
+    low, high = ends(rows["ci_low"], 1.0)[0] or 1.0, ends(rows["ci_high"], 1.0)[1]
     return alt.Scale(type="log", domain=[min(low, 0.9) / 1.05, max(high, 1.1) * 1.05], nice=False)
 
 

@@ -59,7 +59,9 @@ def hide_rolling(table: pl.DataFrame, keys: Sequence[str], margins: Margins, lim
     flagged = _fails(counts, chain, limits)
     for margin in margins:
         if set(window) <= set(margin):
-            _with_others(flagged, series, [name for name in margin if name not in window], counts, chain, limits)
+            _with_others(
+                flagged, series, [name for name in margin if name not in window], counts, chain=chain, limits=limits
+            )
     kept = _apart(chain)
     hides = laid[_AT].is_not_null() & ~laid[_AT].is_in(kept) & pl.Series(flagged[laid[_SERIES].to_numpy()])
     return table.with_columns(pl.col("_hidden") | hides.fill_null(value=False))
@@ -186,8 +188,8 @@ def _fails(counts: dict[str, Numbers], chain: Chain, limits: Limits) -> Flags:
     return fails
 
 
-def _with_others(  # noqa: PLR0917 # what is hidden, what there is, and by which rule
-    flagged: Flags, series: pl.DataFrame, fixed: list[str], counts: dict[str, Numbers], chain: Chain, limits: Limits
+def _with_others(
+    flagged: Flags, series: pl.DataFrame, fixed: list[str], counts: dict[str, Numbers], *, chain: Chain, limits: Limits
 ) -> None:
     """Hide the smallest further series of each group whose hidden ones, added up, can be narrowed down."""
     size = counts["n_patients"].sum(axis=1)

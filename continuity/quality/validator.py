@@ -42,11 +42,7 @@ def refuse_malformed(expectations: Iterable[Expectation]) -> None:
     doubtful = [e for e in expectations if not is_plain(e.type, e.kwargs)]
     if not doubtful:
         return
-    from great_expectations.expectations.registry import list_registered_expectation_implementations
-
-    import continuity.quality.expectations  # noqa: F401  # makes our own types known
-
-    known = list_registered_expectation_implementations()
+    known = _registered()
     for expectation in doubtful:
         where = f"{expectation.table}.json: the expectation '{expectation.key}'"
         if expectation.type not in known:
@@ -62,6 +58,16 @@ def refuse_malformed(expectations: Iterable[Expectation]) -> None:
                 allowed=f"See the arguments of {expectation.type} in Great Expectations.",
                 next_step="Correct the file and run again.",
             )
+
+
+def _registered() -> Sequence[str]:
+    """Make our own types known to Great Expectations, and name all that it knows."""
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    import continuity.quality.expectations  # noqa: F401  # its classes register themselves
+
+    known: list[str] = list_registered_expectation_implementations()
+    return known
 
 
 def _misfits(expectation: Expectation) -> list[str]:
@@ -153,7 +159,7 @@ def _pandas_engine(frame: pl.LazyFrame, columns: Sequence[str], expectation: Exp
 def _run(engine: Any, expectations: Sequence[Expectation], name: Engine) -> dict[str, Outcome]:
     from great_expectations.validator.validator import Validator
 
-    import continuity.quality.expectations  # noqa: F401  # makes our own types known
+    _registered()
 
     validator = Validator(execution_engine=engine)
     validator.metrics_calculator.show_progress_bars = False

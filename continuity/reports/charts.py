@@ -10,7 +10,7 @@ import polars as pl
 
 from continuity.privacy import ProtectedTable
 from continuity.reports.grids import class_name, in_class_order, kind_of, number, short_place
-from continuity.reports.rows import OWN_SHARE, drawn_rows, rows_of
+from continuity.reports.rows import OWN_SHARE, drawn_rows, ends, rows_of
 from continuity.reports.wording import Words
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def axis_top(table: ProtectedTable | None, roles: Sequence[str], index: str) -> 
 
 def round_up(values: pl.Series) -> float:
     """Give the round number at which an axis over these values ends."""
-    highest = float(values.max() or 0)  # type: ignore[arg-type] # the maximum of a numeric Series is a number or None
+    highest = ends(values)[1]
     if highest <= 0:
         return 1.0
     step = 10.0 ** math.floor(math.log10(highest))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -11,6 +12,7 @@ from continuity.reports import breaks
 from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Canvas, finish
 from continuity.reports.counties import layout
 from continuity.reports.label_places import Box, cut, place_labels
+from continuity.reports.rows import ends
 from continuity.reports.wording import Words
 
 if TYPE_CHECKING:
@@ -221,10 +223,7 @@ def tiles_of(rows: pl.DataFrame, *, canvas: Canvas) -> "alt.LayerChart":
 
 def _shades(values: pl.Series) -> list[int | None]:
     """Give each value its class among equal steps from the lowest to the highest."""
-    known = values.drop_nulls()
-    if known.is_empty():
-        return [None] * values.len()
-    low, high = float(known.min()), float(known.max())  # type: ignore[arg-type] # floats
+    low, high = ends(values)
     step = (high - low) / len(_TILES) or 1.0
     return [None if value is None else min(int((value - low) / step), len(_TILES) - 1) for value in values]
 
@@ -238,11 +237,12 @@ def _reasons(rows: pl.DataFrame, words: Words) -> pl.Series:
 
 
 def _middle(values: pl.Series) -> float:
-    return float(values.median() or 0)  # type: ignore[arg-type] # the median of numbers
+    known: list[float] = values.drop_nulls().to_list()
+    return median(known or [0.0])
 
 
 def _around(values: pl.Series) -> Sequence[float]:
     """Give a domain around the values, never so narrow that differences of a few hundredths look large."""
-    low, high = float(values.min() or 0), float(values.max() or 0)  # type: ignore[arg-type] # floats
+    low, high = ends(values)
     room = max(0.12 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
     return [max(0.0, low - room), min(1.0, high + room)]

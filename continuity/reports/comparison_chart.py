@@ -10,6 +10,7 @@ from continuity.reports import breaks
 from continuity.reports.breaks import Period
 from continuity.reports.charts import ACCENT, ACCENT_SOFT, INK, LINE, MUTED, Canvas, finish
 from continuity.reports.label_places import cut, spread_out
+from continuity.reports.rows import ends
 
 if TYPE_CHECKING:
     import altair as alt
@@ -131,7 +132,7 @@ def course(
 
 def _room(values: pl.Series) -> tuple[float, float]:
     """Give the ends of an axis with a little room below and above the values."""
-    low, high = float(values.min() or 0), float(values.max() or 0)  # type: ignore[arg-type] # floats
+    low, high = ends(values)
     room = 0.08 * (high - low) or 0.05
     return low - room, high + room
 

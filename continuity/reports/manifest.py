@@ -252,8 +252,7 @@ def _smallest(tables: Sequence[ProtectedTable]) -> dict[str, int | None]:
     for column in _COUNTED:
         counted = [table.frame[column] for table in tables if column in table.frame.columns]
         if counted:
-            shown = [int(least) for values in counted if (least := values.cast(pl.Int64).min()) is not None]  # type: ignore[arg-type] # the minimum of integers
-            found[column] = min(shown, default=None)
+            found[column] = min((int(n) for values in counted for n in values.drop_nulls()), default=None)
     return found
 
 

@@ -154,13 +154,13 @@ def fairness_grid(table: ProtectedTable, words: Words) -> Grid:
     for row in table.frame.sort("by", "group", nulls_last=True).iter_rows(named=True):
         n, moved = row["n_patients"], row["n_moved"]
         share = None if n is None or moved is None else moved / n
-        cells = [(n, "count"), (moved, "count"), (share, "share")]
+        cells: list[tuple[float | None, Kind]] = [(n, "count"), (moved, "count"), (share, "share")]
         hidden = "reason.suppressed"
         rows.append(
             (
                 Cell(words.of_code("group", row["by"])),
                 Cell(_group(row["group"], words)),
-                *(_cell(value, kind, words, missing=hidden) for value, kind in cells),  # type: ignore[arg-type] # the literals of Kind
+                *(_cell(value, kind, words, missing=hidden) for value, kind in cells),
             )
         )
     keys = (("plan.by", False), ("column.group", False), ("plan.n_patients", True))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from continuity.reports.plan_content import PanelPlan
+from continuity.reports.rows import ends
 from continuity.reports.wording import Words
 
 LEAVING: Final = ("leaver", "unknown_doctor", "other_unit")
@@ -132,7 +133,7 @@ def _share(value: float | None, words: Words) -> str:
 
 def _spread(plan: PanelPlan, load: str, words: Words) -> str:
     fill = plan.providers[load] / plan.providers["target"]
-    return _range(float(fill.min()), float(fill.max()), words)  # type: ignore[arg-type] # never empty
+    return _range(*ends(fill), words)
 
 
 def _range(low: float, high: float, words: Words) -> str:

@@ -17,6 +17,18 @@ _PROFESSIONS: Final = ("doctor", "nurse")
 Row = Mapping[str, Any]
 
 
+def ends(values: pl.Series, otherwise: float = 0.0) -> tuple[float, float]:
+    """Give the least and the greatest of numbers; twice the last argument where there are none.
+
+    Examples
+    --------
+    >>> ends(pl.Series([0.4, None, 0.2])), ends(pl.Series([], dtype=pl.Float64))
+    ((0.2, 0.4), (0.0, 0.0))
+    """
+    known = values.drop_nulls().to_list()
+    return float(min(known, default=otherwise)), float(max(known, default=otherwise))
+
+
 def rows_of(table: ProtectedTable | None, **cell: str) -> pl.DataFrame:
     """Give the rows of a table whose keys have these values; none where the table is absent.
 

@@ -12,7 +12,6 @@ import continuity as ct
 from continuity.cli import main
 from continuity.errors import InputError
 from continuity.sources import ReadOptions, Tables, fhir, read
-from continuity.sources.fhir_references import same_person
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "fhir_bulk_10"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the shared FHIR data are not beside this checkout")
@@ -396,15 +395,3 @@ def test_a_folder_without_encounters_says_what_is_there(tmp_path):
         read(folder)
     with pytest.raises(InputError, match=r"No encounter is a visit that took place. Left out: status planned \(1\)"):
         read(write(tmp_path, encounter("1", status="planned")))
-
-
-@pytest.mark.parametrize("pairs", [[("b", "1"), ("a", "1")], [("c", "1"), ("b", "1"), ("b", "2"), ("a", "2")]])
-def test_of_the_ids_of_one_person_the_least_is_the_key_in_whatever_order(pairs: list[tuple[str, str]]) -> None:
-    for given in (pairs, pairs[::-1]):
-        assert same_person(given) == {name: "a" for name, _ in pairs}
-
-
-def test_numbers_that_join_two_persons_late_give_the_least_id_to_all() -> None:
-    pairs = [("a", "1"), ("b", "2"), ("c", "1"), ("c", "2"), ("d", "2")]
-    assert same_person(pairs) == dict.fromkeys("abcd", "a")
-    assert same_person([("a", "1"), ("b", "2")]) == {"a": "a", "b": "b"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from continuity.errors import ContinuityError
 from continuity.sources import ReadOptions, Tables, fhir
 from continuity.sources.fhir_hierarchy import uncounted
+from continuity.sources.fhir_references import same_person
 
 SLOW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -148,3 +149,15 @@ def test_the_zone_changes_what_is_shown_and_not_the_moment(tmp_path, time_zone):
     visits = fhir.read(tmp_path, ReadOptions(time_zone=time_zone)).visits.collect()
     assert visits["visit_at"].dtype.time_zone == time_zone
     assert visits["visit_at"].dt.convert_time_zone("UTC").dt.hour().to_list() == [8, 8, 8]
+
+
+@pytest.mark.parametrize("pairs", [[("b", "1"), ("a", "1")], [("c", "1"), ("b", "1"), ("b", "2"), ("a", "2")]])
+def test_of_the_ids_of_one_person_the_least_is_the_key_in_whatever_order(pairs: list[tuple[str, str]]) -> None:
+    for order in (pairs, pairs[::-1]):
+        assert same_person(order) == {name: "a" for name, _ in pairs}
+
+
+def test_numbers_that_join_two_persons_late_give_the_least_id_to_all() -> None:
+    pairs = [("a", "1"), ("b", "2"), ("c", "1"), ("c", "2"), ("d", "2")]
+    assert same_person(pairs) == dict.fromkeys("abcd", "a")
+    assert same_person([("a", "1"), ("b", "2")]) == {"a": "a", "b": "b"}
